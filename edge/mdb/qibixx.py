@@ -1,0 +1,81 @@
+r"""Qibixx MDB-USB and MDB Pi HAT as generic MDB master: ASCII lines (adapter contract: edge/mdb/adapter.py).
+
+`R,<cmd>[,<data>]` sends a block and is answered by one `p,` line; the adapter adds and checks the check byte,
+handles the mode bit and acknowledges the peripheral. `p,NACK` is a silent peripheral. Lines that nobody asked
+for (`d,` `c,` `x,`) may come at any time. Line ends and the case of hex digits vary with the firmware.
+"""
+
+import re
+
+from edge.mdb.adapter import AdapterValue, BlockAnswer, Noise, StartAnswer, StartStep
+from edge.mdb.frame import MAX_BLOCK_BYTES, Ack, Block, Data, Reply, Silence
+
+RESPONSE_TIMEOUT_MS = 20  # what receivers have to tolerate (MDB/ICP 4.2 §3.2, appendix 3)
+USB_MARGIN_MS = 100  # the adapter's own work and two ways through USB
+MAX_LINE_BYTES = 160  # the longest answer is `p,` and 70 digits; sniffer lines are longer
+
+START_STEPS = (
+    # The leading line end finishes whatever a killed process left half sent.
+    StartStep("v", b"\nV\n"),
+    StartStep("m", b"M,1\n"),
+    StartStep("f", b"F,RESPTIMEOUT,%d\n" % RESPONSE_TIMEOUT_MS),
+)
+_ACKNOWLEDGED = {"m,ack": StartAnswer("m", ok=True), "f,ack": StartAnswer("f", ok=True)}
+_REFUSED = {"m,nack": StartAnswer("m", ok=False), "f,nack": StartAnswer("f", ok=False)}
+_LINES: dict[str, AdapterValue] = {
+    **_ACKNOWLEDGED,
+    **_REFUSED,
+    "p,ack": BlockAnswer(Ack()),
+    "p,nack": BlockAnswer(Silence()),
+}
+_VERSION = re.compile(r"v,[\w.]+(,[0-9a-f]*)?")
+_DATA = re.compile(r"p,((?:[0-9a-f]{2})+)")
+_LINE_END = re.compile(rb"\r\n|\n|\r")
+
+
+class QibixxAdapter:
+    baudrate = 115200
+    start_steps = START_STEPS
+    answer_timeout_s = (RESPONSE_TIMEOUT_MS + USB_MARGIN_MS) / 1000
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._skipping = False  # inside a line that is longer than any answer
+
+    def encode(self, block: Block) -> bytes:
+        data = f",{block.data.hex().upper()}" if block.data else ""
+        return f"R,{block.head:02X}{data}\n".encode()
+
+    def forget(self) -> None:
+        self._buffer.clear()
+        self._skipping = False
+
+    def feed(self, data: bytes) -> list[AdapterValue]:
+        self._buffer += data
+        *lines, rest = _LINE_END.split(self._buffer)
+        values: list[AdapterValue] = []
+        for line in lines:
+            if self._skipping or len(line) > MAX_LINE_BYTES:
+                values.append(Noise(bytes(line[:MAX_LINE_BYTES])))
+                self._skipping = False
+            elif line:
+                values.append(_decode(bytes(line)))
+        if len(rest) > MAX_LINE_BYTES:
+            self._skipping = True
+            rest = rest[:0]
+        self._buffer = bytearray(rest)
+        return values
+
+
+def _decode(line: bytes) -> AdapterValue:
+    text = line.decode("ascii", errors="replace").strip().lower()
+    if text in _LINES:
+        return _LINES[text]
+    if match := _DATA.fullmatch(text):
+        data = bytes.fromhex(match[1])
+        if len(data) < MAX_BLOCK_BYTES:
+            reply: Reply = Data(data)
+            return BlockAnswer(reply)
+    if _VERSION.fullmatch(text):
+        return StartAnswer("v", ok=True)
+    return Noise(line)

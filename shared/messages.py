@@ -1,0 +1,282 @@
+"""Everything that crosses the wire, as frozen models: strict types, limits, units in the names.
+
+A record is flat: a header that every kind has, and a body tagged by `kind`. Header and body are read apart,
+so a record whose body is from the future can still be named in a receipt. Fields that this version does not
+know are ignored: a field may be added at the same schema version, anything else raises the version.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
+
+SCHEMA_VERSION: Final = 1
+MAX_INT: Final = 2**62  # below InfluxDB's int64, so that a sum of two never overflows
+
+MachineId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+Epoch = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{12}$")]
+Slot = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,7}$")]
+Product = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Text = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Count = Annotated[int, Field(ge=0, le=MAX_INT)]
+Minor = Annotated[int, Field(ge=0, le=MAX_INT)]
+PriceMinor = Annotated[int, Field(ge=1, le=10_000_000)]
+Seq = Annotated[int, Field(ge=1, le=MAX_INT)]
+Tender = Literal["cash", "card", "wallet", "free", "test"]
+Version = Literal[1]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+# --- records ----------------------------------------------------------------------------------------------
+
+
+class Header(Frozen):
+    """Names a record for ever: (machine, epoch, seq). `at_ns` is UTC and strictly rises with `seq`."""
+
+    v: Count
+    machine: MachineId
+    epoch: Epoch
+    seq: Seq
+    at_ns: Count
+    clock: Literal["synced", "estimated"]
+
+
+class TenderAmount(Frozen):
+    tender: Tender
+    amount_minor: Minor
+
+
+class Sale(Frozen):
+    """A product paid for. `doubtful`: power failed while the motor ran, so nobody saw whether it dropped."""
+
+    kind: Literal["sale"] = "sale"
+    slot: Slot
+    product: Product
+    price_minor: Minor
+    currency: Currency
+    price_version: Count
+    tenders: Annotated[tuple[TenderAmount, ...], Field(min_length=1, max_length=8)]
+    stock_left: Count
+    link_down: bool
+    duration_ms: Count
+    outcome: Literal["delivered", "doubtful"]
+
+
+class VendFailed(Frozen):
+    kind: Literal["vend_failed"] = "vend_failed"
+    slot: Slot
+    product: Product
+    price_minor: Minor
+    currency: Currency
+    reason: Code
+
+
+class CashIn(Frozen):
+    """A coin credited. `found`: seen by its tube's count after a restart, not by its own event."""
+
+    kind: Literal["cash_in"] = "cash_in"
+    value_minor: Minor
+    currency: Currency
+    coin: Annotated[int, Field(ge=0, le=15)]
+    route: Literal["tube", "cashbox"]
+    found: bool = False
+
+
+class Payout(Frozen):
+    kind: Literal["payout"] = "payout"
+    wanted_minor: Minor
+    paid_minor: Minor
+    currency: Currency
+    reason: Literal["change", "refund"]
+
+
+class Owed(Frozen):
+    """Money that the tubes could not give back: the customer holds a claim on the operator."""
+
+    kind: Literal["owed"] = "owed"
+    amount_minor: Minor
+    currency: Currency
+    reason: Code
+
+
+class TubesCorrected(Frozen):
+    """Tubes hold another value than the books say: coins loaded or taken by hand while nobody looked."""
+
+    kind: Literal["tubes_corrected"] = "tubes_corrected"
+    difference_minor: Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
+    currency: Currency
+
+
+class Fault(Frozen):
+    kind: Literal["fault"] = "fault"
+    device: Code
+    code: Code
+
+
+class FaultCleared(Frozen):
+    kind: Literal["fault_cleared"] = "fault_cleared"
+    device: Code
+    code: Code
+
+
+class Boot(Frozen):
+    """A start of the edge program; `recovered` names what the last run left unfinished."""
+
+    kind: Literal["boot"] = "boot"
+    software: Text
+    recovered: Literal["nothing", "vend", "payout"]
+
+
+class Applied(Frozen):
+    kind: Literal["applied"] = "applied"
+    price_version: Count
+
+
+class Audit(Frozen):
+    """Running totals since the journal began, never reset: the independent side of the books."""
+
+    kind: Literal["audit"] = "audit"
+    currency: Currency
+    sales: Count
+    sold_minor: Minor
+    cash_in_minor: Minor
+    paid_out_minor: Minor
+    owed_minor: Minor
+    credit_minor: Minor
+
+
+Body = (
+    Sale
+    | VendFailed
+    | CashIn
+    | Payout
+    | Owed
+    | TubesCorrected
+    | Fault
+    | FaultCleared
+    | Boot
+    | Applied
+    | Audit
+)
+_BODY: Final[TypeAdapter[Body]] = TypeAdapter(Annotated[Body, Field(discriminator="kind")])
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    header: Header
+    body: Body
+
+
+class RecordError(ValueError):
+    """A record that cannot be used; `code` is for receipts and counters, the text for people.
+
+    `header` is there when that much could be read: then a receipt can name the record.
+    """
+
+    def __init__(self, code: str, text: str, header: Header | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.header = header
+
+
+def dump_record(header: Header, body: Body) -> dict[str, Any]:
+    """The flat map that goes on the wire."""
+    return {**header.model_dump(), **body.model_dump()}
+
+
+def parse_record(raw: object) -> Record:
+    """Check one decoded map. Raises RecordError."""
+    try:
+        header = Header.model_validate(raw)
+    except ValidationError as error:
+        raise RecordError("bad_header", explain(error)) from None
+    if header.v != SCHEMA_VERSION:
+        raise RecordError(
+            "unsupported_version", f"schema version {header.v}; this side reads {SCHEMA_VERSION}", header
+        )
+    try:
+        return Record(header, _BODY.validate_python(raw))
+    except ValidationError as error:
+        raise RecordError("bad_body", explain(error), header) from None
+
+
+def explain(error: ValidationError) -> str:
+    """A validation error in one line without the values (they may be long, or not ours to show)."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "message"
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return f"{where}: {first['msg']}{more}"
+
+
+# --- the other topics -------------------------------------------------------------------------------------
+
+
+class Refusal(Frozen):
+    seq: Seq
+    reason: Code
+
+
+class Receipt(Frozen):
+    """The cloud has these records of one journal: `stored` as inclusive ranges. Only this settles a debt."""
+
+    v: Version = 1
+    epoch: Epoch
+    stored: Annotated[tuple[tuple[Seq, Seq], ...], Field(max_length=1_000)] = ()
+    refused: Annotated[tuple[Refusal, ...], Field(max_length=1_000)] = ()
+
+
+class PriceList(Frozen):
+    """All prices of one machine. `version` only goes up; a machine starts at 0 with its own settings."""
+
+    v: Version = 1
+    version: Count
+    currency: Currency
+    prices: Annotated[dict[Slot, PriceMinor], Field(min_length=1, max_length=1_000)]
+
+
+class PricesRefused(Frozen):
+    version: Count | None
+    reason: Text
+
+
+class Reported(Frozen):
+    """What a machine has in force, and why it refused the last list where it did."""
+
+    v: Version = 1
+    at_ns: Count
+    prices: PriceList
+    refused: PricesRefused | None = None
+
+
+class Availability(Frozen):
+    available: bool
+    reason: Text = ""
+
+
+class Status(Frozen):
+    """Retained; the last will says offline. `since_ns`: when this connection (or silence) began."""
+
+    v: Version = 1
+    online: bool
+    since_ns: Count
+    epoch: Epoch
+    software: Text
+    tenders: dict[Tender, Availability]
+
+
+class SlotStock(Frozen):
+    product: Product
+    count: Count
+    capacity: Count
+    par: Count
+
+
+class Stock(Frozen):
+    v: Version = 1
+    at_ns: Count
+    slots: Annotated[dict[Slot, SlotStock], Field(max_length=1_000)]

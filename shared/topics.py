@@ -1,0 +1,72 @@
+"""The one table of topics. Publisher, subscriber, broker rights and documents read it.
+
+`vend/v1/{machine}/{name}`: the machine id is also client id, user name and certificate name, so that one
+rule confines a machine to its own branch.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from pydantic import BaseModel
+
+from shared.messages import PriceList, Receipt, Reported, Status, Stock
+
+_PREFIX: Final = "vend/v1"
+_TOPIC: Final = re.compile(r"^vend/v1/([a-z0-9][a-z0-9-]{0,31})/([a-z/]+)$")
+
+
+class Direction(StrEnum):
+    UP = "up"
+    DOWN = "down"
+
+
+class Codec(StrEnum):
+    """Money and high rates in msgpack; what a person looks at with any MQTT client in JSON."""
+
+    MSGPACK = "application/msgpack"
+    JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """`model` is None where a message is an array of records, each read by `parse_record`."""
+
+    name: str
+    direction: Direction
+    qos: int
+    retained: bool
+    codec: Codec
+    model: type[BaseModel] | None
+    what: str
+
+    def of(self, machine: str) -> str:
+        return f"{_PREFIX}/{machine}/{self.name}"
+
+    @property
+    def filter(self) -> str:
+        return self.of("+")
+
+
+_UP, _DOWN, _MSGPACK, _JSON = Direction.UP, Direction.DOWN, Codec.MSGPACK, Codec.JSON
+
+#                name        way    qos retained codec   model      what
+SALE = Topic("sale", _UP, 1, False, _MSGPACK, None, "sale records, in order")
+EVENT = Topic("event", _UP, 1, False, _MSGPACK, None, "all other journal records, in order")
+STATUS = Topic("status", _UP, 1, True, _JSON, Status, "online, and each tender's availability")
+STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
+REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices in force, refused list")
+RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
+PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
+
+TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES)
+_BY_NAME: Final = {topic.name: topic for topic in TOPICS}
+
+
+def parse(name: str) -> tuple[str, Topic] | None:
+    """Machine and table row of a topic name; None when it is none of ours."""
+    match = _TOPIC.match(name)
+    if match is None or match[2] not in _BY_NAME:
+        return None
+    return match[1], _BY_NAME[match[2]]
