@@ -27,12 +27,14 @@ class CodecError(ValueError):
 
 
 def pack(value: object) -> bytes:
-    return msgpack.packb(value, use_bin_type=True)  # type: ignore[no-any-return]
+    packed: bytes = msgpack.packb(value, use_bin_type=True)
+    return packed
 
 
 def join(packed: Sequence[bytes]) -> bytes:
     """One array of values that are packed already: a record's bytes are made once and never again."""
-    return msgpack.Packer().pack_array_header(len(packed)) + b"".join(packed)
+    header: bytes = msgpack.Packer().pack_array_header(len(packed))
+    return header + b"".join(packed)
 
 
 def _pairs(pairs: Iterable[tuple[Any, Any]]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class CoinChanger:
         self._asked_s = now_s
         if self._poll_next:
             return POLL
-        if self._phase is Phase.PROBE:
+        if self._phase is Phase.PROBE and self._deadline_s == inf:
             self._deadline_s = now_s + START_LIMIT_S
         wanted = self._coin_type_wanted()
         if self._phase in COIN_TYPE_PHASES and self._applied != wanted:
@@ -155,7 +155,7 @@ class CoinChanger:
             case Phase.PROBE, Command.SETUP:
                 self._phase, self._due_s = Phase.RESET, now_s
             case Phase.RESET, Command.RESET:
-                self._phase = Phase.PROBE
+                self._phase, self._deadline_s = Phase.PROBE, inf
                 if self._online is False:
                     self._due_s = now_s + RESET_RETRY_S
                     self._silent_since_s = None

@@ -131,6 +131,11 @@ class Booted:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditDue:
+    """An hour has passed: write down the running totals."""
+
+
+@dataclass(frozen=True, slots=True)
 class Tick:
     """The sale's own deadline has passed."""
 
@@ -148,4 +153,4 @@ DriverEvent = (
     | DeviceFault
     | DeviceFaultCleared
 )
-Event = DriverEvent | LinkChanged | DiskChanged | PricesWanted | Booted | Tick
+Event = DriverEvent | LinkChanged | DiskChanged | PricesWanted | Booted | AuditDue | Tick

@@ -1,0 +1,55 @@
+"""One machine's settings: who it is, its ports, its slots, its broker."""
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from edge.sale.state import SlotSetting
+from shared.messages import Currency, MachineId, PriceList, PriceMinor, Product, Slot
+from shared.settings import MqttSettings, Section, Settings
+
+
+class SlotConfig(Section):
+    """`selection`: the motor board's number. `price_minor`: until the cloud sends a price list."""
+
+    slot: Slot
+    selection: Annotated[int, Field(ge=1, le=0xFFFF)]
+    product: Product
+    price_minor: PriceMinor
+    capacity: Annotated[int, Field(ge=1, le=255)]
+    par: Annotated[int, Field(ge=0, le=255)]
+
+
+class EdgeSettings(Settings):
+    """`mdb_port` and `board_port`: stable paths, such as those below /dev/serial/by-id."""
+
+    model_config = SettingsConfigDict(env_prefix="VEND_EDGE_")
+
+    machine: MachineId
+    currency: Currency
+    data_dir: Path
+    status_file: Path
+    mdb_port: str
+    board_port: str
+    keep_days: Annotated[int, Field(ge=1)] = 400
+    keep_records: Annotated[int, Field(ge=1_000)] = 500_000
+    mqtt: MqttSettings = MqttSettings()
+    slots: Annotated[list[SlotConfig], Field(min_length=1, max_length=1_000)]
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for name in ("slot", "selection"):
+            values = [getattr(slot, name) for slot in self.slots]
+            if len(set(values)) != len(values):
+                raise ValueError(f"two slots have the same {name}; each needs its own")
+        return self
+
+    def slot_settings(self) -> list[SlotSetting]:
+        return [SlotSetting(s.slot, s.product, s.capacity, s.par) for s in self.slots]
+
+    def price_list(self) -> PriceList:
+        """The prices of the settings file, as version 0."""
+        prices = {s.slot: s.price_minor for s in self.slots}
+        return PriceList(version=0, currency=self.currency, prices=prices)

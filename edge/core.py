@@ -1,0 +1,279 @@
+"""Event → step → commit → act, without threads, sockets or a clock: what the loop runs and a simulation can.
+
+`handle` takes one event, brings the journal up to date and returns what is to be done in the world. The
+journal is the only thing it touches. On a full disk the step is not taken: the event waits in `pending`
+and is tried again, so a coin that fell is never forgotten.
+"""
+
+import random
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from edge import catalog
+from edge.outbox import Outbox
+from edge.sale import effects as act
+from edge.sale import events as ev
+from edge.sale.machine import Machine, step
+from edge.sale.state import SlotSetting, State
+from edge.sale.tenders import availability
+from edge.store.journal import Journal, JournalFull
+from shared import codec, topics
+from shared.clock import Now
+from shared.messages import PriceList, PricesRefused, Receipt, Reported, SlotStock, Status, Stock
+
+AUDIT_INTERVAL_S: Final = 3600.0
+_STATE: Final = TypeAdapter(State)
+
+
+# --- events of the uplink, beside the sale's own ----------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    session_present: bool
+    max_packet_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnected:
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PubAcked:
+    token: int
+    reason: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    topic: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Nothing happened, but a deadline passed."""
+
+
+CoreEvent = ev.Event | Connected | Disconnected | PubAcked | Inbound | Wake
+
+
+# --- what the uplink is asked to do -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """`token` is None where nobody waits for the PUBACK."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    content_type: str
+    token: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DropConnection:
+    """The connection looks alive and is not."""
+
+
+Command = act.Effect | Publish | DropConnection
+
+
+class Core:
+    """One machine. `slots` and `prices` are its settings: products, and prices until the cloud sends some."""
+
+    def __init__(
+        self, journal: Journal, slots: Sequence[SlotSetting], prices: PriceList, software: str, rng: random.Random
+    ) -> None:
+        self.journal = journal
+        self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
+        self.machine = Machine({slot.slot: slot.product for slot in slots}, software)
+        self.outbox = Outbox(rng)
+        self.state = restore(journal.state(), slots, prices)
+        self.connected = False
+        self.pending: deque[ev.Event] = deque()  # events that the full disk would not take
+        self._refused: PricesRefused | None = None
+        self._audit_s: float | None = None
+        self._published: dict[str, bytes] = {}
+        self._told: tuple[State, PricesRefused | None] | None = None
+        self._online_since_ns = 0
+
+    # ---- events in, commands out
+
+    def handle(self, event: CoreEvent, now: Now) -> list[Command]:
+        commands: list[Command] = []
+        if isinstance(event, Connected | Disconnected | PubAcked | Inbound | Wake):
+            self._uplink_event(event, now, commands)
+        else:
+            self.pending.append(event)
+        self._retry(now, commands)
+        self._timers(now, commands)
+        commands += self._send(now)
+        return commands
+
+    def _uplink_event(
+        self, event: Connected | Disconnected | PubAcked | Inbound | Wake, now: Now, commands: list[Command]
+    ) -> None:
+        match event:
+            case Connected():
+                self.connected = True
+                self._online_since_ns = now.wall_ns
+                self._published.clear()
+                self._told = None
+                self.outbox.connected(
+                    session_present=event.session_present,
+                    max_packet_bytes=event.max_packet_bytes,
+                    now_s=now.monotonic_s,
+                )
+                self.pending.append(ev.LinkChanged(up=True))
+            case Disconnected():
+                self.connected = False
+                self.outbox.disconnected()
+                self.pending.append(ev.LinkChanged(up=False))
+            case PubAcked():
+                self.outbox.acked(event.token, event.reason, now.monotonic_s)
+            case Inbound():
+                self._inbound(event, now)
+            case Wake():
+                pass
+
+    def _inbound(self, event: Inbound, now: Now) -> None:
+        parsed = topics.parse(event.topic)
+        if parsed is None or parsed[0] != self.journal.machine:
+            return  # a broker's rights let nothing else through; what is not ours is not ours to judge
+        if parsed[1] is topics.RECEIPT:
+            self._receipt(event.payload, now)
+        elif parsed[1] is topics.PRICES:
+            latest = self.state.pending or self.state.prices
+            verdict = catalog.judge(event.payload, latest, self.slots)
+            self._refused = verdict if isinstance(verdict, PricesRefused) else None
+            if isinstance(verdict, PriceList):
+                self.pending.append(ev.PricesWanted(verdict))
+
+    def _receipt(self, payload: bytes, now: Now) -> None:
+        try:
+            receipt = Receipt.model_validate(codec.unpack(payload))
+        except (codec.CodecError, ValidationError):
+            return  # unreadable: the records stay owed and are sent again
+        if receipt.epoch != self.journal.epoch:
+            return  # an older journal of this machine; its records are not ours
+        try:
+            self.journal.settle(receipt.stored, [(r.seq, r.reason) for r in receipt.refused])
+        except JournalFull:
+            return  # still owed: sent again, settled when there is room
+        self.outbox.settled(receipt.stored, [r.seq for r in receipt.refused], now.monotonic_s)
+
+    def _retry(self, now: Now, commands: list[Command]) -> None:
+        while self.pending:
+            try:
+                commands += self._step(self.pending[0], now)
+            except JournalFull:
+                if self.state.disk_ok:
+                    # Cannot be written down now, but must hold at once: no more money comes in.
+                    self.state = replace(self.state, disk_ok=False)
+                    commands.append(act.AcceptCoins(enabled=False))
+                return
+            self.pending.popleft()
+
+    def _step(self, event: ev.Event, now: Now) -> tuple[act.Effect, ...]:
+        done = step(self.machine, self.state, event, now.monotonic_s)
+        lasting = _lasting(done.state)
+        if done.records or done.effects or lasting != _lasting(self.state):
+            self.journal.commit(_STATE.dump_json(done.state), done.records, now)
+        self.state = done.state
+        return done.effects
+
+    # ---- time
+
+    def _timers(self, now: Now, commands: list[Command]) -> None:
+        if not self.pending and self.state.deadline_s is not None and now.monotonic_s >= self.state.deadline_s:
+            self.pending.append(ev.Tick())
+        if self._audit_s is None:
+            self._audit_s = now.monotonic_s + AUDIT_INTERVAL_S
+        elif now.monotonic_s >= self._audit_s:
+            self._audit_s = now.monotonic_s + AUDIT_INTERVAL_S
+            self.pending.append(ev.AuditDue())
+        self._retry(now, commands)
+        if self.outbox.tick(now.monotonic_s):
+            commands.append(DropConnection())
+
+    def next_wake_s(self) -> float | None:
+        times = (self.state.deadline_s, self._audit_s, self.outbox.next_wake_s())
+        return min((t for t in times if t is not None), default=None)
+
+    # ---- messages out
+
+    def _send(self, now: Now) -> list[Command]:
+        if not self.connected:
+            return []
+        commands: list[Command] = [
+            self._publish(topics.SALE if m.stream == topics.SALE.name else topics.EVENT, m.payload, m.token)
+            for m in self.outbox.take(self.journal.owed, now.monotonic_s)
+        ]
+        told = (self.state, self._refused)
+        if self._told == told:
+            return commands
+        self._told = told
+        retained = (
+            (topics.STATUS, self.status(online=True).model_dump_json(), b""),
+            (topics.REPORTED, *self._reported(now)),
+            (topics.STOCK, *self._stock(now)),
+        )
+        for topic, text, key in retained:
+            # Compared without its time: said again only when something changed, or after a new connection.
+            same = key or text.encode()
+            if self._published.get(topic.name) != same:
+                self._published[topic.name] = same
+                commands.append(self._publish(topic, text.encode()))
+        return commands
+
+    def _publish(self, topic: topics.Topic, payload: bytes, token: int | None = None) -> Publish:
+        name = topic.of(self.journal.machine)
+        return Publish(name, payload, topic.qos, topic.retained, topic.codec.value, token)
+
+    def status(self, *, online: bool) -> Status:
+        """What the status topic says; with `online` false it is the last will."""
+        return Status(
+            online=online,
+            since_ns=self._online_since_ns,
+            epoch=self.journal.epoch,
+            software=self.machine.software,
+            tenders=availability(self.state),
+        )
+
+    def _reported(self, now: Now) -> tuple[str, bytes]:
+        reported = Reported(at_ns=now.wall_ns, prices=self.state.prices, refused=self._refused)
+        return reported.model_dump_json(), reported.model_copy(update={"at_ns": 0}).model_dump_json().encode()
+
+    def _stock(self, now: Now) -> tuple[str, bytes]:
+        slots = {
+            s.slot: SlotStock(
+                product=s.product, count=self.state.stock[s.slot], capacity=s.capacity, par=s.par
+            )
+            for s in self.slots.values()
+        }
+        stock = Stock(at_ns=now.wall_ns, slots=slots)
+        return stock.model_dump_json(), stock.model_copy(update={"at_ns": 0}).model_dump_json().encode()
+
+
+def restore(stored: bytes | None, slots: Sequence[SlotSetting], prices: PriceList) -> State:
+    """The state of the last run, fitted to today's settings: new slots start full at their settings' price,
+    removed ones are forgotten. Raises pydantic.ValidationError for a state of another program version."""
+    state = _STATE.validate_json(stored) if stored else State(prices=prices, stock={})
+    stock = {s.slot: min(state.stock.get(s.slot, s.capacity), s.capacity) for s in slots}
+    in_force = {s.slot: state.prices.prices.get(s.slot, prices.prices[s.slot]) for s in slots}
+    return replace(state, stock=stock, prices=state.prices.model_copy(update={"prices": in_force}))
+
+
+def _lasting(state: State) -> State:
+    """The state without what only this run knows: a change of that alone is not worth an fsync."""
+    return replace(
+        state, changer="", board="", disk_ok=True, link_up=False, accepting=None, deadline_s=None, message=""
+    )

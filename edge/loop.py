@@ -1,0 +1,129 @@
+"""The main thread's loop: take an event, let the core decide and commit, carry out what it asks.
+
+Everything that may fail outside is a value in the inbox. An exception here ends the process; the journal
+restores. The other threads meet this one only in the inbox, which is bounded: a full one makes them wait.
+"""
+
+import queue
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from edge import disk, status_file
+from edge.core import Core, CoreEvent, DropConnection, Publish, Wake
+from edge.sale import effects as act
+from edge.sale import events as ev
+from shared.clock import SystemClock
+
+INBOX_EVENTS: Final = 4_096
+_IDLE_LIMIT_S: Final = 1.0  # also how late a full disk is noticed
+_PRUNE_INTERVAL_S: Final = 3_600.0
+_DAY_NS: Final = 86_400 * 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The process is asked to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A thread ended by a mistake of ours: so does the process."""
+
+    error: BaseException
+
+
+Inbox = queue.Queue[CoreEvent | Stop | Crashed]
+
+
+class Port(Protocol):
+    def submit(self, effect: act.Effect) -> None: ...
+
+
+class Link(Protocol):
+    def publish(self, message: Publish) -> None: ...
+
+    def drop(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    days: int
+    records: int
+
+
+class Loop:
+    def __init__(
+        self,
+        core: Core,
+        inbox: Inbox,
+        bus: Port,
+        board: Port,
+        uplink: Link,
+        clock: SystemClock,
+        data_dir: Path,
+        status_path: Path,
+        retention: Retention,
+    ) -> None:
+        self._core = core
+        self._inbox = inbox
+        self._bus = bus
+        self._board = board
+        self._uplink = uplink
+        self._clock = clock
+        self._data_dir = data_dir
+        self._status_path = status_path
+        self._retention = retention
+        self._disk_look_s = 0.0
+        self._prune_s = 0.0
+
+    def run(self) -> None:
+        """Until Stop. Raises what a thread or the journal could not live with."""
+        self._handle(ev.Booted())
+        while True:
+            event = self._next()
+            if isinstance(event, Stop):
+                return
+            if isinstance(event, Crashed):
+                raise event.error
+            self._handle(event)
+            self._housekeeping()
+
+    def _next(self) -> CoreEvent | Stop | Crashed:
+        wake_s = self._core.next_wake_s()
+        left_s = _IDLE_LIMIT_S if wake_s is None else wake_s - self._clock.now().monotonic_s
+        try:
+            return self._inbox.get(timeout=max(0.001, min(_IDLE_LIMIT_S, left_s)))
+        except queue.Empty:
+            return Wake()
+
+    def _handle(self, event: CoreEvent) -> None:
+        state, counts = self._core.state, self._core.journal.counts
+        connected = self._core.connected
+        for command in self._core.handle(event, self._clock.now()):
+            self._perform(command)
+        if (state, counts, connected) != (self._core.state, self._core.journal.counts, self._core.connected):
+            status_file.write(self._status_path, self._core)
+
+    def _perform(self, command: act.Effect | Publish | DropConnection) -> None:
+        match command:
+            case Publish():
+                self._uplink.publish(command)
+            case DropConnection():
+                self._uplink.drop()
+            case act.RunMotor():
+                self._board.submit(command)
+            case act.AcceptCoins() | act.PayOut():
+                self._bus.submit(command)
+
+    def _housekeeping(self) -> None:
+        now = self._clock.now()
+        if now.monotonic_s >= self._disk_look_s:
+            self._disk_look_s = now.monotonic_s + _IDLE_LIMIT_S
+            was_ok = self._core.state.disk_ok
+            if disk.has_room(self._data_dir, was_ok=was_ok) != was_ok:
+                self._handle(ev.DiskChanged(ok=not was_ok))
+        if now.monotonic_s >= self._prune_s and self._core.state.disk_ok:
+            self._prune_s = now.monotonic_s + _PRUNE_INTERVAL_S
+            self._core.journal.prune(now.wall_ns - self._retention.days * _DAY_NS, self._retention.records)
+

@@ -1,0 +1,164 @@
+"""Which owed records are on their way, and what goes next. No I/O: time and randomness are arguments.
+
+Contract: only a receipt settles a record (`settled`). A PUBACK says at most that the broker has it; one of
+0x80 or above, or 0x10 (nobody subscribed), says that nobody has. Records of a stream leave in order, in a
+window bounded in messages and bytes. When nothing is confirmed in time the window shrinks to one probing
+record, at growing intervals with jitter, and opens again with the next receipt: an absent cloud costs a
+machine on a metered SIM a few hundred bytes a minute, a returning one meets no herd.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from edge.store.journal import Owed
+from shared import codec, topics
+
+MAX_RECORDS: Final = 100  # a message
+MAX_BYTES: Final = 64 * 1024  # a message
+WINDOW_MESSAGES: Final = 20  # measured fastest for paho between 20 and 100
+WINDOW_BYTES: Final = 512 * 1024
+RECEIPT_LIMIT_S: Final = 2.0
+BACKOFF_LIMIT_S: Final = 60.0
+_NO_SUBSCRIBER: Final = 0x10
+_FAILURE: Final = 0x80
+
+Fetch = Callable[[str, int, int], list[Owed]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One message to publish; `token` comes back with its PUBACK."""
+
+    token: int
+    stream: str
+    payload: bytes
+
+
+@dataclass(slots=True)
+class _Flight:
+    stream: str
+    seqs: set[int]
+    size: int
+    acked: bool = False
+
+
+@dataclass(slots=True)
+class Outbox:
+    """One machine's window. `rng` gives the jitter, so that a run can be repeated from its seed."""
+
+    rng: random.Random
+    max_bytes: int = MAX_BYTES
+    _up: bool = False
+    _next_token: int = 1
+    _cursor: dict[str, int] = field(default_factory=lambda: {topics.SALE.name: 0, topics.EVENT.name: 0})
+    _flights: dict[int, _Flight] = field(default_factory=dict)
+    _deadline_s: float | None = None  # when the silence counts as trouble
+    _failures: int = 0  # times in a row without progress
+    _resume_s: float | None = None  # no sending before, while backing off
+
+    def connected(self, *, session_present: bool, max_packet_bytes: int | None, now_s: float) -> None:
+        """A broker that knows our session may still hold what we sent; one that does not has lost it all."""
+        self._up = True
+        self._failures = 0
+        self._resume_s = None
+        self.max_bytes = min(MAX_BYTES, (max_packet_bytes or MAX_BYTES) - 256)  # room for topic and properties
+        if session_present and self._flights:
+            self._deadline_s = now_s + RECEIPT_LIMIT_S
+        else:
+            self._rewind()
+
+    def disconnected(self) -> None:
+        self._up = False
+        self._deadline_s = None
+        self._resume_s = None
+
+    def take(self, fetch: Fetch, now_s: float) -> list[Outgoing]:
+        """All messages that may leave now, oldest records first."""
+        outgoing: list[Outgoing] = []
+        if not self._up or (self._resume_s is not None and now_s < self._resume_s):
+            return outgoing
+        self._resume_s = None
+        for stream in self._cursor:
+            while self._has_room():
+                message = self._message(stream, fetch)
+                if message is None:
+                    break
+                outgoing.append(message)
+        if outgoing and self._deadline_s is None:
+            self._deadline_s = now_s + RECEIPT_LIMIT_S
+        return outgoing
+
+    def _has_room(self) -> bool:
+        if self._failures:
+            return not self._flights
+        size = sum(flight.size for flight in self._flights.values())
+        return len(self._flights) < WINDOW_MESSAGES and size < WINDOW_BYTES
+
+    def _message(self, stream: str, fetch: Fetch) -> Outgoing | None:
+        owed = fetch(stream, self._cursor[stream], 1 if self._failures else MAX_RECORDS)
+        taken: list[Owed] = []
+        size = 0
+        for record in owed:
+            if taken and size + len(record.body) > self.max_bytes:
+                break
+            taken.append(record)
+            size += len(record.body)
+        if not taken:
+            return None
+        self._cursor[stream] = taken[-1].seq
+        token = self._next_token
+        self._next_token += 1
+        self._flights[token] = _Flight(stream, {record.seq for record in taken}, size)
+        return Outgoing(token, stream, codec.join([record.body for record in taken]))
+
+    def acked(self, token: int, reason: int, now_s: float) -> None:
+        """A PUBACK came. A bad one starts again from the oldest owed, after a pause."""
+        flight = self._flights.get(token)
+        if flight is None:
+            return
+        if reason == _NO_SUBSCRIBER or reason >= _FAILURE:
+            self._back_off(now_s)
+        else:
+            flight.acked = True
+
+    def settled(self, ranges: Sequence[tuple[int, int]], refused: Sequence[int], now_s: float) -> None:
+        """A receipt came and is in the journal: room in the window, and proof that the way is open."""
+        progress = False
+        for token, flight in list(self._flights.items()):
+            before = len(flight.seqs)
+            flight.seqs.difference_update(refused)
+            flight.seqs = {s for s in flight.seqs if not any(a <= s <= b for a, b in ranges)}
+            progress |= len(flight.seqs) < before
+            if not flight.seqs:
+                del self._flights[token]
+        if progress:
+            self._failures = 0
+            self._resume_s = None
+            self._deadline_s = now_s + RECEIPT_LIMIT_S if self._flights else None
+
+    def tick(self, now_s: float) -> bool:
+        """Look at the clock. True: the connection is dead although it looks alive, drop it."""
+        if not self._up or self._deadline_s is None or now_s < self._deadline_s:
+            return False
+        # Not even a PUBACK: half-open TCP. Sending more into it would only fill memory.
+        dead = any(not flight.acked for flight in self._flights.values())
+        self._back_off(now_s)
+        return dead
+
+    def _back_off(self, now_s: float) -> None:
+        self._rewind()
+        pause_s = min(BACKOFF_LIMIT_S, RECEIPT_LIMIT_S * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        self._resume_s = now_s + pause_s * self.rng.uniform(0.5, 1.0)
+
+    def _rewind(self) -> None:
+        self._flights.clear()
+        self._deadline_s = None
+        self._cursor = dict.fromkeys(self._cursor, 0)
+
+    def next_wake_s(self) -> float | None:
+        """When `tick` or `take` has something to do without any event."""
+        times = [t for t in (self._deadline_s, self._resume_s) if t is not None]
+        return min(times, default=None)

@@ -1,0 +1,37 @@
+"""What a person at the machine, a screen or a demo may know: one JSON file, replaced whole on each change.
+
+The journal itself admits no second reader. The file belongs on a tmpfs: it is not synced and may be lost.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from edge.core import Core
+from edge.sale.tenders import availability
+
+
+def write(path: Path, core: Core) -> None:
+    """Money in minor units of `currency`."""
+    state, counts = core.state, core.journal.counts
+    data = {
+        "machine": core.journal.machine,
+        "epoch": core.journal.epoch,
+        "link_up": core.connected,
+        "phase": state.phase.value,
+        "message": state.message,
+        "currency": state.prices.currency,
+        "credit_minor": state.credit_minor,
+        "sales": state.totals.sales,
+        "sold_minor": state.totals.sold_minor,
+        "owed": counts.owed,
+        "stored": counts.stored,
+        "parked": counts.parked,
+        "price_version": state.prices.version,
+        "prices": state.prices.prices,
+        "stock": state.stock,
+        "tenders": {t: a.model_dump() for t, a in availability(state).items()},
+    }
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(data), encoding="utf-8")
+    os.replace(fresh, path)

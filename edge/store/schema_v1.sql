@@ -1,0 +1,21 @@
+-- The journal: one file, one connection, one process. WAL + synchronous=FULL is set by the opener.
+
+CREATE TABLE journal (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch TEXT NOT NULL,               -- identity of this file's numbers, made with the file
+    state BLOB                         -- the sale machine's state after the last step, NULL before the first
+) STRICT;
+
+CREATE TABLE record (
+    seq     INTEGER PRIMARY KEY,       -- 1, 2, 3 ... without gaps
+    at_ns   INTEGER NOT NULL UNIQUE,
+    stream  TEXT NOT NULL,             -- topic name: sale | event
+    body    BLOB NOT NULL,             -- the bytes that are sent, made once
+    state   TEXT NOT NULL DEFAULT 'owed' CHECK (state IN ('owed', 'stored', 'parked')),
+    refused TEXT                       -- why the cloud would not take it, when parked
+) STRICT;
+
+CREATE INDEX record_owed ON record (stream, seq) WHERE state = 'owed';
+CREATE INDEX record_unsettled ON record (state, seq) WHERE state <> 'stored';
+
+PRAGMA user_version = 1;

@@ -1,0 +1,83 @@
+"""Changer driver and changer simulator joined by the adapter's real bytes, in virtual time."""
+
+from collections.abc import Callable
+
+from edge.mdb.coin import CoinChanger
+from edge.mdb.dialogue import Dialogue
+from edge.mdb.qibixx import QibixxAdapter
+from edge.sale.effects import AcceptCoins, Effect, PayOut
+from edge.sale.events import ChangerReady, CoinIn, DriverEvent, PayoutEnded
+from edge.sim.bus import VirtualBus
+from edge.sim.changer import SimChanger
+from edge.sim.qibixx import SimQibixx
+
+STEP_S = 0.005
+
+
+class Rig:
+    def __init__(self, changer: SimChanger | None = None) -> None:
+        self.sim = changer or SimChanger()
+        self.bus = VirtualBus([self.sim])
+        self.adapter = SimQibixx(self.bus)
+        self.events: list[DriverEvent] = []
+        self.now_s = 0.0
+        self.sent: list[bytes] = []
+        self.answers_held = False  # answers stay in the line while true
+        self._held = b""
+        self.restart()
+
+    def restart(self) -> None:
+        """A new process on the machine; adapter and changer carry on."""
+        self.driver = CoinChanger()
+        self.dialogue = Dialogue(QibixxAdapter(), [self.driver])
+        self._held = b""
+        self.dialogue.opened(self.now_s)
+
+    def step(self, mangle: Callable[[bytes], bytes] = lambda data: data) -> None:
+        self.now_s += STEP_S
+        data = b"" if self.answers_held else self._held
+        send, events = self.dialogue.turn(mangle(data), self.now_s)
+        self._held = (self._held if self.answers_held else b"") + self.adapter.turn(send, self.now_s)
+        if send:
+            self.sent.append(send.strip())
+        self.events += events
+
+    def run(self, duration_s: float) -> list[DriverEvent]:
+        """What happens within this time."""
+        before = len(self.events)
+        until_s = self.now_s + duration_s
+        while self.now_s < until_s:
+            self.step()
+        return self.events[before:]
+
+    def until(self, kind: type[DriverEvent], limit_s: float = 30.0) -> list[DriverEvent]:
+        """What happens until an event of this kind has come."""
+        before = len(self.events)
+        until_s = self.now_s + limit_s
+        while not any(isinstance(event, kind) for event in self.events[before:]):
+            assert self.now_s < until_s, f"no {kind.__name__} within {limit_s} s: {self.events[before:]}"
+            self.step()
+        return self.events[before:]
+
+    def do(self, effect: Effect) -> None:
+        self.events += self.dialogue.perform(effect, self.now_s)
+
+    def ready(self, *, accept: bool = False) -> ChangerReady:
+        if accept:
+            self.do(AcceptCoins(enabled=True))
+        ready = self.until(ChangerReady)[-1]
+        assert isinstance(ready, ChangerReady)
+        return ready
+
+    def pay(self, *coins: int) -> PayoutEnded:
+        self.do(PayOut(coins))
+        ended = self.until(PayoutEnded)[-1]
+        assert isinstance(ended, PayoutEnded)
+        return ended
+
+    def credited_minor(self) -> int:
+        return sum(event.value_minor for event in self.events if isinstance(event, CoinIn))
+
+    def dispensed(self) -> int:
+        """How many DISPENSE commands the driver sent."""
+        return sum(line.startswith(b"R,0D") for line in self.sent)
