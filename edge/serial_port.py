@@ -5,6 +5,8 @@
 - A port that is missing, disappears or refuses bytes is told to the link, then opened again with back-off.
   The path should be a stable one (`/dev/serial/by-id/...`): an adapter comes back under another device name.
 - Effects are handed to the link also while the port is closed: it alone knows what they mean then.
+- `stop` lets a question that is on its way be answered: the answer may be money that nobody tells again. A
+  process that is killed at that moment loses such a coin; no driver can know of it.
 - Any other exception ends the thread through `crashed`, and the process with it: the journal restores.
 - `emit` is called from this thread; it may block, which delays the bus but loses nothing.
 """
@@ -14,6 +16,7 @@ import termios
 import threading
 from collections import Counter
 from collections.abc import Callable
+from math import inf
 from time import monotonic
 from typing import Protocol
 
@@ -27,6 +30,7 @@ WRITE_TIMEOUT_S = 1.0
 REOPEN_MIN_S = 0.1
 REOPEN_MAX_S = 5.0
 CLOSED_TICK_S = 0.05
+STOP_LIMIT_S = 2.0  # longer than any answer is waited for
 MAX_EFFECTS = 64  # a sale has a handful at a time; more is a fault in the program, and `submit` raises
 PORT_TROUBLE = (OSError, termios.error)  # SerialException is an OSError
 
@@ -34,6 +38,10 @@ PORT_TROUBLE = (OSError, termios.error)  # SerialException is an OSError
 class Link(Protocol):
     @property
     def baudrate(self) -> int: ...
+
+    @property
+    def at_rest(self) -> bool:
+        """No answer is awaited: the port may be closed without losing anything."""
 
     def opened(self, now_s: float) -> None: ...
 
@@ -101,7 +109,10 @@ class PortThread(threading.Thread):
 
     def _serve(self, port: serial.Serial) -> None:
         self._link.opened(monotonic())
-        while not self._stopping.is_set():
+        stop_by_s = inf
+        while not (self._stopping.is_set() and (self._link.at_rest or monotonic() > stop_by_s)):
+            if self._stopping.is_set():
+                stop_by_s = min(stop_by_s, monotonic() + STOP_LIMIT_S)
             self._perform_effects()
             # The clock is read before the port: bytes that waited in the buffer are not late.
             now_s = monotonic()

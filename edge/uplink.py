@@ -8,6 +8,7 @@ paho's rc and is_published say success for refused publishes; the reason code in
 
 import logging
 import random
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any, Final
@@ -55,7 +56,7 @@ class Uplink:
         self._stop = threading.Event()
         self._lock = threading.Lock()  # guards the two below; never held while calling paho
         self._client: mqtt.Client | None = None
-        self._tokens: dict[int, int] = {}
+        self._tokens: dict[int, int | None] = {}
         self._early: dict[int, int] = {}  # PUBACKs that came before publish() had returned the packet id
         self._thread = threading.Thread(target=self._run, name="uplink", daemon=True)
 
@@ -84,16 +85,14 @@ class Uplink:
             return
         properties = None
         if self._v5:
-            properties = Properties(PacketTypes.PUBLISH)
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.ContentType = message.content_type
         sent = client.publish(message.topic, message.payload, message.qos, message.retain, properties)
-        if message.token is None:
-            return
         with self._lock:
             early = self._early.pop(sent.mid, None)
             if early is None:
                 self._tokens[sent.mid] = message.token
-        if early is not None:
+        if early is not None and message.token is not None:
             self._emit(PubAcked(message.token, early))
 
     # ---- the thread
@@ -142,7 +141,7 @@ class Uplink:
         settings = self._settings
         properties = None
         if self._v5:
-            properties = Properties(PacketTypes.CONNECT)
+            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
             properties.SessionExpiryInterval = _SESSION_S
         client.connect(
             settings.host,
@@ -191,14 +190,14 @@ class Uplink:
             _client: mqtt.Client, _data: Any, mid: int, reason: ReasonCode, _props: Properties | None
         ) -> None:
             with self._lock:
-                token = self._tokens.pop(mid, None)
-                if token is None:
+                if mid not in self._tokens:
                     self._early[mid] = reason.value
+                token = self._tokens.pop(mid, None)
             if token is not None:
                 self._emit(PubAcked(token, reason.value))
 
         def on_message(_client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-            self._emit(Inbound(message.topic, message.payload))
+            self._emit(Inbound(message.topic, bytes(message.payload)))
 
         client.on_connect = on_connect
         client.on_publish = on_publish
@@ -208,8 +207,8 @@ class Uplink:
 
 def _shut(client: mqtt.Client) -> None:
     sock = client.socket()
-    if sock is not None:
+    if isinstance(sock, socket.socket):
         try:
-            sock.shutdown(2)
+            sock.shutdown(socket.SHUT_RDWR)
         except OSError:
             return  # already gone, which is what was wanted

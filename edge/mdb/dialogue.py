@@ -55,6 +55,10 @@ class Dialogue:
             return min((peripheral.next_wake_s for peripheral in self._peripherals), default=inf)
         return self._wait_until_s
 
+    @property
+    def at_rest(self) -> bool:
+        return self._asked is None
+
     def opened(self, now_s: float) -> None:
         self._adapter.forget()
         self._asked = None

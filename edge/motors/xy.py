@@ -62,6 +62,7 @@ class _Sending:
 
 class XyLink:
     baudrate = BAUDRATE
+    at_rest = True  # what the board was not acknowledged it tells again
 
     def __init__(self, selections: Mapping[str, int]) -> None:
         self._selections = dict(selections)

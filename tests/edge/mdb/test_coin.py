@@ -336,7 +336,7 @@ def fed(driver: CoinChanger, now_s: float, reply: Reply) -> tuple[Block | None, 
 def started(driver: CoinChanger) -> float:
     """A driver that is ready, and when."""
     now_s = 0.0
-    answers = {
+    answers: dict[int, Reply] = {
         0x09: Data(bytes.fromhex("0219780502000f0102040a1428")),
         0x0A: Data(bytes.fromhex("00000c225009")),
         0x0C: Ack(),

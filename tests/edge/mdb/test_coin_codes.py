@@ -5,7 +5,6 @@ from edge.mdb.coin_codes import (
     COIN_TYPES,
     STATUSES,
     Activity,
-    Block,
     Deposited,
     Dispensed,
     Setup,
@@ -21,6 +20,7 @@ from edge.mdb.coin_codes import (
     parse_tubes,
     values_minor,
 )
+from edge.mdb.frame import Block
 
 EUR = bytes.fromhex("0319780502000f0102040a1428")
 EUR_MINOR = (5, 10, 20, 50, 100, 200)

@@ -3,8 +3,8 @@ from math import inf
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import Ack, Block, Reply, Silence
 from edge.mdb.qibixx import QibixxAdapter
-from edge.sale.effects import Effect
-from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, Route
+from edge.sale.effects import Effect, PayOut
+from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, PayoutEnded, Route
 from tests.edge.mdb.rig import Rig
 
 
@@ -110,14 +110,14 @@ def test_a_coin_whose_answer_was_late_is_credited() -> None:
 def test_a_dispense_whose_answer_was_late_is_paid_once() -> None:
     rig = Rig()
     rig.ready()
-    rig.run(0.5)
+    rig.do(PayOut((0, 0, 0, 2)))
+    while not rig.dispensed():
+        rig.step()
     rig.answers_held = True
-    ended = None
-    for _ in range(3):
-        rig.answers_held = not rig.answers_held
-        ended = ended or rig.run(0.3)
+    assert rig.run(0.6) == []
     rig.answers_held = False
-    rig.pay(0, 0, 0, 2)
+    rig.until(PayoutEnded)
+    assert rig.dispensed() == 1
     assert rig.sim.truth().paid == {3: 2}
 
 
