@@ -18,7 +18,9 @@ EXIT_JOURNAL = 4
 
 @click.group()
 @click.version_option(package_name="vendlink")
-@click.option("--config", type=click.Path(path_type=Path), default=Path("/etc/vendlink/edge.toml"), show_default=True)
+@click.option(
+    "--config", type=click.Path(path_type=Path), default=Path("/etc/vendlink/edge.toml"), show_default=True
+)
 @click.pass_context
 def main(context: click.Context, config: Path) -> None:
     """A vending machine's controller. It sells without a network and loses nothing."""

@@ -19,7 +19,9 @@ def judge(payload: bytes, latest: PriceList, slots: Collection[str]) -> PriceLis
     if not payload:
         return PricesRefused(version=None, reason="empty message: prices are never cleared")
     if len(payload) > MAX_BYTES:
-        return PricesRefused(version=None, reason=f"{len(payload)} bytes; a price list has at most {MAX_BYTES}")
+        return PricesRefused(
+            version=None, reason=f"{len(payload)} bytes; a price list has at most {MAX_BYTES}"
+        )
     try:
         prices = PriceList.model_validate_json(payload)
     except ValidationError as error:

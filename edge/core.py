@@ -90,7 +90,12 @@ class Core:
     """One machine. `slots` and `prices` are its settings: products, and prices until the cloud sends some."""
 
     def __init__(
-        self, journal: Journal, slots: Sequence[SlotSetting], prices: PriceList, software: str, rng: random.Random
+        self,
+        journal: Journal,
+        slots: Sequence[SlotSetting],
+        prices: PriceList,
+        software: str,
+        rng: random.Random,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
@@ -193,7 +198,11 @@ class Core:
     # ---- time
 
     def _timers(self, now: Now, commands: list[Command]) -> None:
-        if not self.pending and self.state.deadline_s is not None and now.monotonic_s >= self.state.deadline_s:
+        if (
+            not self.pending
+            and self.state.deadline_s is not None
+            and now.monotonic_s >= self.state.deadline_s
+        ):
             self.pending.append(ev.Tick())
         if self._audit_s is None:
             self._audit_s = now.monotonic_s + AUDIT_INTERVAL_S

@@ -126,4 +126,3 @@ class Loop:
         if now.monotonic_s >= self._prune_s and self._core.state.disk_ok:
             self._prune_s = now.monotonic_s + _PRUNE_INTERVAL_S
             self._core.journal.prune(now.wall_ns - self._retention.days * _DAY_NS, self._retention.records)
-

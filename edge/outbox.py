@@ -63,7 +63,9 @@ class Outbox:
         self._up = True
         self._failures = 0
         self._resume_s = None
-        self.max_bytes = min(MAX_BYTES, (max_packet_bytes or MAX_BYTES) - 256)  # room for topic and properties
+        self.max_bytes = min(
+            MAX_BYTES, (max_packet_bytes or MAX_BYTES) - 256
+        )  # room for topic and properties
         if session_present and self._flights:
             self._deadline_s = now_s + RECEIPT_LIMIT_S
         else:

@@ -172,7 +172,11 @@ class Uplink:
         client.will_set(will.topic, will.payload, will.qos, will.retain)
 
         def on_connect(
-            client: mqtt.Client, _data: Any, flags: mqtt.ConnectFlags, reason: ReasonCode, props: Properties | None
+            client: mqtt.Client,
+            _data: Any,
+            flags: mqtt.ConnectFlags,
+            reason: ReasonCode,
+            props: Properties | None,
         ) -> None:
             if reason.is_failure:
                 _log.warning("the broker refuses this machine: %s", reason)

@@ -10,6 +10,8 @@ throws away coins that were taken but not yet reported, such as those of a proce
 - DISPENSE is never sent again when its answer was lost. The rest of the payout is dropped, the changer polled
   until quiet, the tubes read and PayoutEnded sent; the sale compares counts. PayoutEnded's counts contain
   exactly the coins whose CoinIn came before it.
+- A tube that becomes defective in a payout reads as empty, which would look like all of its coins paid. So
+  PayoutEnded first tells its last good count, and a second PayoutEnded at once the count now in force.
 - A payout cut short by a loss ends with the ChangerReady that follows; there is no PayoutEnded. A PayOut
   while the changer is not ready is dropped for the same reason, one while a payout runs is that same payout.
 - Faults that the changer repeats while they last, defective tubes and useless scaling are cleared when they
@@ -33,6 +35,7 @@ from edge.mdb.coin_codes import (
     Setup,
     Slugs,
     Status,
+    Tubes,
     Unknown,
     coin_type,
     defective_tubes,
@@ -41,6 +44,7 @@ from edge.mdb.coin_codes import (
     parse_setup,
     parse_tubes,
     values_minor,
+    with_tubes_only,
 )
 from edge.mdb.coin_phases import (
     COIN_TYPE_PHASES,
@@ -73,7 +77,8 @@ class CoinChanger:
         self._poll_next = False
         self._repeats = Repeats()
         self._values = (0,) * COIN_TYPES
-        self._tubes = (0,) * COIN_TYPES
+        self._tubes = (0,) * COIN_TYPES  # as last told
+        self._counted = Tubes(self._tubes, full_mask=0)
         self._setup: Setup | None = None
         self._wanted = False
         self._applied: Block | None = None
@@ -191,10 +196,9 @@ class CoinChanger:
             return []
         if tubes is None or self._setup is None:
             return self._ask_again(now_s)
-        has_tube = self._setup.tube_mask
-        self._tubes = tuple(count if has_tube >> coin & 1 else 0 for coin, count in enumerate(tubes.counts))
+        self._counted = with_tubes_only(tubes, self._setup)
         self._phase = Phase.COIN_TYPE if self._phase is Phase.TUBES else Phase.CONFIRM
-        defective = [f"tube_defective_{coin}" for coin in defective_tubes(tubes, self._setup)]
+        defective = [f"tube_defective_{coin}" for coin in defective_tubes(self._counted)]
         return self._faults.replace("tubes", defective)
 
     def _on_coin_type(self, block: Block, reply: Reply, now_s: float) -> list[DriverEvent]:
@@ -206,6 +210,7 @@ class CoinChanger:
         if self._phase is not Phase.COIN_TYPE:
             return []
         self._phase, self._online, self._deadline_s = Phase.READY, True, inf
+        self._tubes = self._counted.counts
         return [ChangerReady(self._values, self._tubes)]
 
     def _on_dispense(self, reply: Reply, now_s: float) -> list[DriverEvent]:
@@ -248,6 +253,7 @@ class CoinChanger:
             case Deposited(coin, routing, in_tube) if routing in CREDIT_ROUTES:
                 if not self._values[coin]:
                     return self._faults.occurred("reported", "coin_without_value")
+                self._tubes = (*self._tubes[:coin], in_tube, *self._tubes[coin + 1 :])
                 return [CoinIn(coin, self._values[coin], CREDIT_ROUTES[routing], in_tube)]
             case Deposited(routing=routing):
                 self.counts["coins_rejected" if routing == REJECTED else "activities_unknown"] += 1
@@ -287,8 +293,7 @@ class CoinChanger:
             case Phase.PAYING:
                 self._continue_payout(now_s)
             case Phase.CONFIRM:
-                self._phase, self._deadline_s = Phase.READY, inf
-                return [PayoutEnded(self._tubes)]
+                return self._payout_ended()
             case _:
                 pass
         return []
@@ -307,6 +312,15 @@ class CoinChanger:
     def _continue_payout(self, now_s: float) -> None:
         self._phase = Phase.DISPENSE if self._commands else Phase.COUNT
         self._due_s = now_s
+
+    def _payout_ended(self) -> list[DriverEvent]:
+        self._phase, self._deadline_s = Phase.READY, inf
+        counts, known = self._counted.counts, self._tubes
+        defective = defective_tubes(self._counted)
+        believed = tuple(known[coin] if coin in defective else count for coin, count in enumerate(counts))
+        self._tubes = counts
+        ended: list[DriverEvent] = [PayoutEnded(believed)]
+        return ended if believed == counts else [*ended, PayoutEnded(counts)]
 
     def _wait_for_payout(self, now_s: float) -> None:
         self._phase = Phase.PAYING

@@ -169,10 +169,15 @@ def parse_tubes(data: bytes) -> Tubes | None:
     return Tubes(_by_type(data[2:]), int.from_bytes(data[:2], "big"))
 
 
-def defective_tubes(tubes: Tubes, setup: Setup) -> list[int]:
+def with_tubes_only(tubes: Tubes, setup: Setup) -> Tubes:
+    """Without what a changer says of coin types that have no tube."""
+    counts = tuple(count if setup.tube_mask >> coin & 1 else 0 for coin, count in enumerate(tubes.counts))
+    return Tubes(counts, tubes.full_mask & setup.tube_mask)
+
+
+def defective_tubes(tubes: Tubes) -> list[int]:
     """A tube that is full and has no coins is jammed or defective (§5.3, TUBE STATUS)."""
-    suspects = tubes.full_mask & setup.tube_mask
-    return [coin for coin in range(COIN_TYPES) if suspects >> coin & 1 and not tubes.counts[coin]]
+    return [coin for coin in range(COIN_TYPES) if tubes.full_mask >> coin & 1 and not tubes.counts[coin]]
 
 
 def coin_type(enabled_mask: int) -> Block:

@@ -16,7 +16,9 @@ from edge.sale.state import Phase, State, Vend, add_totals
 from shared import messages as m
 from shared import money
 
-VEND_LIMIT_S: Final = 20.0  # a motor board gives up after 15 s; without any word after this the sale is doubtful
+VEND_LIMIT_S: Final = (
+    20.0  # a motor board gives up after 15 s; without any word after this the sale is doubtful
+)
 
 
 @dataclass(frozen=True, slots=True)

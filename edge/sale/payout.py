@@ -79,9 +79,7 @@ def recount(state: State, tubes: tuple[int, ...]) -> Outcome:
     if min(gained.values()) < 0 or sum(gained.values()) > MAX_FOUND_COINS:
         return state, (m.TubesCorrected(difference_minor=difference_minor, currency=currency),), ()
     found = tuple(
-        m.CashIn(
-            value_minor=state.values_minor[coin], currency=currency, coin=coin, route="tube", found=True
-        )
+        m.CashIn(value_minor=state.values_minor[coin], currency=currency, coin=coin, route="tube", found=True)
         for coin, count in gained.items()
         for _ in range(count)
         if state.values_minor[coin]

@@ -147,7 +147,9 @@ class Journal:
             rows.append((seq, at_ns, stream_of(body), codec.pack(dump_record(header, body))))
         try:
             with _transaction(self._db):
-                self._db.executemany("INSERT INTO record (seq, at_ns, stream, body) VALUES (?, ?, ?, ?)", rows)
+                self._db.executemany(
+                    "INSERT INTO record (seq, at_ns, stream, body) VALUES (?, ?, ?, ?)", rows
+                )
                 self._db.execute("UPDATE journal SET state = ?", (state,))
         except sqlite3.OperationalError as error:
             if _is_full(error):
@@ -164,9 +166,7 @@ class Journal:
         )
         return [Owed(seq, body) for seq, body in rows]
 
-    def settle(
-        self, stored: Sequence[tuple[int, int]], refused: Sequence[tuple[int, str]] = ()
-    ) -> None:
+    def settle(self, stored: Sequence[tuple[int, int]], refused: Sequence[tuple[int, str]] = ()) -> None:
         """What a receipt says: these (inclusive ranges) are in the database, those are parked with a reason.
 
         A record parked by mistake and stored later counts as stored; a stored one is never parked again.
@@ -257,4 +257,6 @@ class _transaction:  # noqa: N801  # reads as a statement
 
 
 def _is_full(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL if hasattr(error, "sqlite_errorcode") else False
+    return (
+        error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL if hasattr(error, "sqlite_errorcode") else False
+    )

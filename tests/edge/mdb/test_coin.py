@@ -248,6 +248,20 @@ def test_defective_tube() -> None:
     ]
 
 
+def test_a_tube_that_becomes_defective_in_a_payout_is_not_taken_for_paid_out() -> None:
+    rig = Rig()
+    rig.ready()
+    rig.sim.jam_tube(3)
+    rig.sim.break_tube_sensor(3)
+    rig.do(PayOut((0, 5, 0, 2)))
+    assert rig.run(5) == [
+        DeviceFault("changer", "tube_defective_3"),
+        PayoutEnded(padded(12, 29, 50, 9)),  # nothing left this tube, as far as anybody knows
+        PayoutEnded(padded(12, 29, 50, 0)),  # and nothing more will
+    ]
+    assert rig.pay(1) == PayoutEnded(padded(11, 29, 50, 0))
+
+
 def test_a_lasting_fault_is_told_once_and_cleared() -> None:
     rig = Rig()
     rig.ready(accept=True)

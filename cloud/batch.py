@@ -1,0 +1,204 @@
+"""A batch of messages, judged: what goes to the database, what to the dead letters, what is confirmed.
+
+Pure: bytes in, values out. A bad record never takes the good ones beside it along, and whatever it was it is
+accounted for: received = written + refused + undecodable.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from pydantic import BaseModel, ValidationError
+
+from cloud.points import record_line, stock_lines
+from shared import codec, topics
+from shared.messages import (
+    Header,
+    Record,
+    RecordError,
+    Receipt,
+    Refusal,
+    Reported,
+    Sale,
+    Status,
+    Stock,
+    explain,
+    parse_record,
+)
+
+RECEIPT_ENTRIES: Final = 1_000  # as many as a Receipt may list
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One MQTT message as it came, and when (ns, UTC)."""
+
+    topic: str
+    payload: bytes
+    qos: int
+    retain: bool
+    arrived_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One point to write. `key` names its record; None for a snapshot, which nobody waits for."""
+
+    text: str
+    key: tuple[str, str, int] | None
+    source: Arrived
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    topic: str
+    payload: bytes
+    code: str
+    reason: str
+    arrived_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """The price a customer paid last at one slot."""
+
+    machine: str
+    slot: str
+    price_minor: int
+    price_version: int
+    at_ns: int
+
+
+@dataclass(slots=True)
+class Batch:
+    lines: list[Line] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    refused: dict[tuple[str, str], dict[int, str]] = field(default_factory=dict)
+    status: dict[str, Status] = field(default_factory=dict)
+    reported: dict[str, Reported] = field(default_factory=dict)
+    stock: dict[str, Stock] = field(default_factory=dict)
+    charged: dict[tuple[str, str], Charged] = field(default_factory=dict)
+
+
+def digest(messages: Sequence[Arrived]) -> Batch:
+    """Judge every message of a batch, in order."""
+    batch = Batch()
+    for message in messages:
+        parsed = topics.parse(message.topic)
+        if parsed is None:
+            _bury(batch, message, "unknown_topic", "no topic of ours")
+        elif len(message.payload) > codec.MAX_MESSAGE_BYTES:
+            _bury(batch, message, "too_large", f"{len(message.payload)} bytes")
+        elif parsed[1].model is None:
+            _records(batch, message, *parsed)
+        elif message.payload:  # an empty retained message clears a topic: nothing to learn
+            _snapshot(batch, message, parsed[0], parsed[1].model)
+    return batch
+
+
+def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) -> None:
+    try:
+        raw = codec.unpack(message.payload)
+    except codec.CodecError as error:
+        _bury(batch, message, error.code, str(error))
+        return
+    if not isinstance(raw, tuple):
+        _bury(batch, message, "not_a_list", "a message here is an array of records")
+        return
+    for item in raw:
+        try:
+            record = _record(item, machine, topic)
+        except RecordError as error:
+            _bury(batch, message, error.code, str(error))
+            if error.header is not None:
+                _refuse(batch, error.header, error.code)
+            continue
+        header = record.header
+        key = (header.machine, header.epoch, header.seq)
+        batch.lines.append(Line(record_line(record), key, message))
+        if isinstance(record.body, Sale):
+            _charge(batch, header, record.body)
+
+
+def _record(item: object, machine: str, topic: topics.Topic) -> Record:
+    record = parse_record(item)
+    if record.header.machine != machine:
+        # No header in the error: a receipt would go to a machine that never sent this.
+        raise RecordError("other_machine", f"record of {record.header.machine} on the topic of {machine}")
+    if isinstance(record.body, Sale) != (topic is topics.SALE):
+        raise RecordError("wrong_topic", f"{record.body.kind} on topic {topic.name}", record.header)
+    return record
+
+
+def _charge(batch: Batch, header: Header, sale: Sale) -> None:
+    key = (header.machine, sale.slot)
+    known = batch.charged.get(key)
+    if known is None or known.at_ns < header.at_ns:
+        batch.charged[key] = Charged(
+            header.machine, sale.slot, sale.price_minor, sale.price_version, header.at_ns
+        )
+
+
+def _snapshot(batch: Batch, message: Arrived, machine: str, model: type[BaseModel]) -> None:
+    try:
+        value = model.model_validate_json(message.payload)
+    except ValidationError as error:
+        _bury(batch, message, "bad_json", explain(error))
+        return
+    match value:
+        case Status():
+            batch.status[machine] = value
+        case Reported():
+            batch.reported[machine] = value
+        case Stock():
+            batch.stock[machine] = value
+            batch.lines += [Line(text, None, message) for text in stock_lines(machine, value)]
+        case _:
+            _bury(batch, message, "wrong_direction", "only the cloud speaks on this topic")
+
+
+def _refuse(batch: Batch, header: Header, code: str) -> None:
+    batch.refused.setdefault((header.machine, header.epoch), {})[header.seq] = code
+
+
+def _bury(batch: Batch, message: Arrived, code: str, reason: str) -> None:
+    batch.dead.append(DeadLetter(message.topic, message.payload, code, reason, message.arrived_ns))
+
+
+def settle(batch: Batch, refused: Mapping[int, str]) -> list[tuple[str, Receipt]]:
+    """Receipts by machine, once the database has the lines. `refused`: index in `lines` and the reason.
+
+    Call it only after the write and after the dead letters are kept: a receipt ends the machine's debt.
+    """
+    stored: dict[tuple[str, str], list[int]] = {}
+    for index, line in enumerate(batch.lines):
+        if index in refused:
+            _bury(batch, line.source, "database_refused", refused[index])
+        if line.key is None:
+            continue
+        machine, epoch, seq = line.key
+        if index in refused:
+            batch.refused.setdefault((machine, epoch), {})[seq] = "database_refused"
+        else:
+            stored.setdefault((machine, epoch), []).append(seq)
+    receipts: list[tuple[str, Receipt]] = []
+    for machine, epoch in sorted(stored.keys() | batch.refused.keys()):
+        ranges = _ranges(stored.get((machine, epoch), []))
+        refusals = tuple(
+            Refusal(seq=seq, reason=code)
+            for seq, code in sorted(batch.refused.get((machine, epoch), {}).items())
+        )
+        for start in range(0, max(len(ranges), len(refusals)), RECEIPT_ENTRIES):
+            part = slice(start, start + RECEIPT_ENTRIES)
+            receipts.append((machine, Receipt(epoch=epoch, stored=ranges[part], refused=refusals[part])))
+    return receipts
+
+
+def _ranges(seqs: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    ranges: list[tuple[int, int]] = []
+    for seq in sorted(set(seqs)):
+        if ranges and ranges[-1][1] == seq - 1:
+            ranges[-1] = (ranges[-1][0], seq)
+        else:
+            ranges.append((seq, seq))
+    return tuple(ranges)

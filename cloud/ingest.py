@@ -1,0 +1,86 @@
+"""A batch's way: archive → judge → database → store → receipts. Acknowledging comes after all of it.
+
+Contract: `process` returns when every record is in the database, or kept as a dead letter with its reason.
+Until then it waits and tries again; the broker and the machines hold the rest. It needs no socket: a
+simulation gives it its own archive, sink and store.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
+
+from cloud.batch import Arrived, Batch, digest, settle
+from shared.capture import Message
+from shared.messages import Receipt
+
+_log = logging.getLogger(__name__)
+_PAUSE_S: Final = 1.0
+
+
+class Archive(Protocol):
+    """Both may raise OSError: disk trouble, tried again."""
+
+    started_at_ns: int
+
+    def append(self, messages: Sequence[Message]) -> None: ...
+
+
+class Sink(Protocol):
+    async def write(self, lines: Sequence[str]) -> dict[int, str]: ...
+
+
+class Keeper(Protocol):
+    def keep(self, batch: Batch, at_ns: int) -> None: ...
+
+
+class Ingest:
+    def __init__(
+        self,
+        archive: Archive,
+        sink: Sink,
+        keeper: Keeper,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._archive = archive
+        self._sink = sink
+        self._keeper = keeper
+        self._sleep = sleep
+
+    async def process(
+        self, messages: Sequence[Arrived], properties: Sequence[dict[str, str]]
+    ) -> list[tuple[str, Receipt]]:
+        """Bring one batch home; returns the receipts to publish, by machine."""
+        started_ns = self._archive.started_at_ns
+        captured = [
+            Message(
+                t_ns=m.arrived_ns - started_ns,
+                at_ns=m.arrived_ns,
+                dir="in",
+                topic=m.topic,
+                qos=m.qos,
+                retain=m.retain,
+                payload=m.payload,
+                properties=p,
+            )
+            for m, p in zip(messages, properties, strict=True)
+        ]
+        await self._persist(lambda: self._archive.append(captured))
+        batch = digest(messages)
+        refused = await self._sink.write([line.text for line in batch.lines])
+        receipts = settle(batch, refused)
+        at_ns = max(m.arrived_ns for m in messages)
+        if batch.dead or batch.charged or batch.status or batch.reported or batch.stock:
+            await self._persist(lambda: self._keeper.keep(batch, at_ns))
+        return receipts
+
+    async def _persist(self, write: Callable[[], None]) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(write)
+            except (OSError, sqlite3.OperationalError) as error:
+                _log.error("cannot write to disk (%s); nothing is acknowledged until it can", error)
+                await self._sleep(_PAUSE_S)
+            else:
+                return

@@ -1,0 +1,95 @@
+"""Records become InfluxDB points: one row a kind says which measurement, tags and fields.
+
+A point's identity is measurement, tags and time; all come from the record alone, so writing it again writes
+the same point over itself. `epoch` is a tag so that two journals of one machine can never meet in a point.
+Tags are few, because the number of series decides the speed of every query.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from influxdb_client.client.write.point import Point
+from influxdb_client.domain.write_precision import WritePrecision
+
+from shared.messages import Record, Sale, Stock
+
+_HEADER_FIELDS: Final = ("seq", "clock")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How one kind is written. `tags` and `fields` are names in the record's body."""
+
+    fields: tuple[str, ...]
+    tags: tuple[str, ...] = ()
+
+
+MEASUREMENTS: Final = {
+    "sale": Row(
+        (
+            "slot",
+            "product",
+            "price_minor",
+            "currency",
+            "price_version",
+            "stock_left",
+            "link_down",
+            "duration_ms",
+            "outcome",
+        )
+    ),  # and the tag `tender`, made from the list of tenders
+    "vend_failed": Row(("slot", "product", "price_minor", "currency", "reason")),
+    "cash_in": Row(("value_minor", "currency", "coin", "found"), ("route",)),
+    "payout": Row(("wanted_minor", "paid_minor", "currency"), ("reason",)),
+    "owed": Row(("amount_minor", "currency", "reason")),
+    "tubes_corrected": Row(("difference_minor", "currency")),
+    "fault": Row(("code",), ("device",)),
+    "fault_cleared": Row(("code",), ("device",)),
+    "boot": Row(("software", "recovered")),
+    "applied": Row(("price_version",)),
+    "audit": Row(
+        (
+            "currency",
+            "sales",
+            "sold_minor",
+            "cash_in_minor",
+            "paid_out_minor",
+            "owed_minor",
+            "credit_minor",
+        )
+    ),
+}
+
+
+def record_line(record: Record) -> str:
+    """Line protocol of one record: integers stay integers, times are nanoseconds."""
+    header, body = record.header, record.body
+    row = MEASUREMENTS[body.kind]
+    point = Point(body.kind).tag("machine", header.machine).tag("epoch", header.epoch)
+    if isinstance(body, Sale):
+        point.tag("tender", body.tenders[0].tender if len(body.tenders) == 1 else "mixed")
+    for name in row.tags:
+        point.tag(name, getattr(body, name))
+    for name in _HEADER_FIELDS:
+        point.field(name, getattr(header, name))
+    for name in row.fields:
+        point.field(name, getattr(body, name))
+    return str(point.time(header.at_ns, WritePrecision.NS).to_line_protocol())
+
+
+def stock_lines(machine: str, stock: Stock) -> list[str]:
+    """Line protocol of a stock snapshot, one point a slot."""
+    return [
+        str(
+            Point("stock")
+            .tag("machine", machine)
+            .tag("slot", slot)
+            .field("count", left.count)
+            .field("capacity", left.capacity)
+            .field("par", left.par)
+            .field("product", left.product)
+            .time(stock.at_ns, WritePrecision.NS)
+            .to_line_protocol()
+        )
+        for slot, left in stock.slots.items()
+    ]

@@ -1,0 +1,117 @@
+"""The cloud's small store: wanted prices, what machines said last, prices charged, dead letters.
+
+SQLite, WAL, synchronous=FULL. The daemon and the command line open it side by side; each transaction is
+short. Raises sqlite3.OperationalError when the disk is full: the caller keeps the batch and tries again.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+from cloud.batch import Batch, DeadLetter
+from shared import codec
+from shared.messages import PriceList
+
+_SCHEMA: Final = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
+_SCHEMA_VERSION: Final = 1
+
+
+class StoreError(Exception):
+    """The store cannot be used; the text says what to do."""
+
+
+class Store:
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, timeout=10.0, check_same_thread=False)
+        self._db.row_factory = sqlite3.Row
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=FULL")
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version == 0:
+            self._db.executescript(f"BEGIN IMMEDIATE;\n{_SCHEMA}\nCOMMIT;")
+        elif version != _SCHEMA_VERSION:
+            self._db.close()
+            raise StoreError(f"{path} has version {version}; install the version of vendlink that wrote it")
+
+    def close(self) -> None:
+        self._db.close()
+
+    def keep(self, batch: Batch, at_ns: int) -> None:
+        """What a batch taught beside its points, in one transaction."""
+        with self._db:
+            for name in ("status", "reported", "stock"):
+                self._db.executemany(
+                    f"INSERT INTO machine (machine, {name}, seen_at_ns) VALUES (?, ?, ?) "  # noqa: S608  # names above
+                    f"ON CONFLICT (machine) DO UPDATE SET {name} = excluded.{name}, seen_at_ns = excluded.seen_at_ns",
+                    [(m, value.model_dump_json(), at_ns) for m, value in getattr(batch, name).items()],
+                )
+            self._db.executemany(
+                "INSERT INTO charged VALUES (?, ?, ?, ?, ?) ON CONFLICT (machine, slot) DO UPDATE SET "
+                "price_minor = excluded.price_minor, price_version = excluded.price_version, "
+                "at_ns = excluded.at_ns WHERE excluded.at_ns > at_ns",
+                [
+                    (c.machine, c.slot, c.price_minor, c.price_version, c.at_ns)
+                    for c in batch.charged.values()
+                ],
+            )
+            self._bury(batch.dead)
+
+    def _bury(self, letters: Iterable[DeadLetter]) -> None:
+        self._db.executemany(
+            "INSERT INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (digest) DO UPDATE SET "
+            "count = count + 1, last_at_ns = excluded.last_at_ns",
+            [
+                (
+                    hashlib.sha256(b"\0".join((d.topic.encode(), d.code.encode(), d.payload))).digest(),
+                    d.topic,
+                    d.payload[: codec.MAX_MESSAGE_BYTES],  # the whole is in the archive
+                    d.code,
+                    d.reason,
+                    d.arrived_ns,
+                    d.arrived_ns,
+                )
+                for d in letters
+            ],
+        )
+
+    def want(self, machine: str, prices: PriceList, at_ns: int) -> None:
+        """Set a machine's wanted list. Raises StoreError unless its version is newer than the one there."""
+        with self._db:
+            done = self._db.execute(
+                "INSERT INTO wanted (machine, version, prices, changed_at_ns) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (machine) DO UPDATE SET version = excluded.version, prices = excluded.prices, "
+                "changed_at_ns = excluded.changed_at_ns WHERE excluded.version > version",
+                (machine, prices.version, prices.model_dump_json(), at_ns),
+            )
+        if done.rowcount == 0:
+            raise StoreError(f"{machine}: somebody set newer prices just now; look and set them again")
+
+    def wanted(self, machine: str) -> PriceList | None:
+        row = self._db.execute("SELECT prices FROM wanted WHERE machine = ?", (machine,)).fetchone()
+        return PriceList.model_validate_json(row["prices"]) if row else None
+
+    def unpublished(self, *, everything: bool) -> list[tuple[str, int, bytes]]:
+        """(machine, version, payload) of lists to publish: those that changed, or all."""
+        rows = self._db.execute(
+            "SELECT machine, version, prices FROM wanted WHERE ? OR version > published_version",
+            (everything,),
+        )
+        return [(row["machine"], row["version"], row["prices"].encode()) for row in rows]
+
+    def published(self, machine: str, version: int) -> None:
+        with self._db:
+            self._db.execute("UPDATE wanted SET published_version = ? WHERE machine = ?", (version, machine))
+
+    def machines(self) -> list[dict[str, Any]]:
+        return [dict(row) for row in self._db.execute("SELECT * FROM machine ORDER BY machine")]
+
+    def charged(self, machine: str) -> dict[str, dict[str, Any]]:
+        rows = self._db.execute("SELECT * FROM charged WHERE machine = ?", (machine,))
+        return {row["slot"]: dict(row) for row in rows}
+
+    def dead_letters(self, limit: int) -> list[dict[str, Any]]:
+        """The newest first."""
+        rows = self._db.execute("SELECT * FROM dead_letter ORDER BY last_at_ns DESC LIMIT ?", (limit,))
+        return [dict(row) for row in rows]
