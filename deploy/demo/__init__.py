@@ -1,0 +1,1 @@
+"""The demo, and the real servers that demo, tests and benchmarks stand on."""
