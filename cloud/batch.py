@@ -14,9 +14,9 @@ from cloud.points import record_line, stock_lines
 from shared import codec, topics
 from shared.messages import (
     Header,
+    Receipt,
     Record,
     RecordError,
-    Receipt,
     Refusal,
     Reported,
     Sale,

@@ -1,4 +1,4 @@
-"""InfluxDB on the one path that 1.x, 2.x and 3 share: `/write` and InfluxQL on `/query`, Basic authentication.
+"""InfluxDB on the path that 1.x, 2.x and 3 share: `/write`, InfluxQL on `/query`, Basic authentication.
 
 Contract: `write` returns when every line is in the database or is known to be refused for good; it waits and
 tries again for ever in between. Sending a line again writes the same point. Only 204 is success (measured:
@@ -79,8 +79,8 @@ class Influx:
         )
         rows = []
         for series in answer["results"][0].get("series", ()):
-            for values in series["values"]:
-                rows.append(series.get("tags", {}) | dict(zip(series["columns"], values, strict=True)))
+            tags = series.get("tags", {})
+            rows += [tags | dict(zip(series["columns"], values, strict=True)) for values in series["values"]]
         return rows
 
     async def write(self, lines: Sequence[str]) -> dict[int, str]:

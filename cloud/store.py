@@ -44,7 +44,8 @@ class Store:
             for name in ("status", "reported", "stock"):
                 self._db.executemany(
                     f"INSERT INTO machine (machine, {name}, seen_at_ns) VALUES (?, ?, ?) "  # noqa: S608  # names above
-                    f"ON CONFLICT (machine) DO UPDATE SET {name} = excluded.{name}, seen_at_ns = excluded.seen_at_ns",
+                    f"ON CONFLICT (machine) DO UPDATE SET {name} = excluded.{name}, "
+                    "seen_at_ns = excluded.seen_at_ns",
                     [(m, value.model_dump_json(), at_ns) for m, value in getattr(batch, name).items()],
                 )
             self._db.executemany(

@@ -115,7 +115,7 @@ class Core:
     def handle(self, event: CoreEvent, now: Now) -> list[Command]:
         commands: list[Command] = []
         if isinstance(event, Connected | Disconnected | PubAcked | Inbound | Wake):
-            self._uplink_event(event, now, commands)
+            self._uplink_event(event, now)
         else:
             self.pending.append(event)
         self._retry(now, commands)
@@ -123,9 +123,7 @@ class Core:
         commands += self._send(now)
         return commands
 
-    def _uplink_event(
-        self, event: Connected | Disconnected | PubAcked | Inbound | Wake, now: Now, commands: list[Command]
-    ) -> None:
+    def _uplink_event(self, event: Connected | Disconnected | PubAcked | Inbound | Wake, now: Now) -> None:
         match event:
             case Connected():
                 self.connected = True
@@ -274,7 +272,8 @@ class Core:
 
 def restore(stored: bytes | None, slots: Sequence[SlotSetting], prices: PriceList) -> State:
     """The state of the last run, fitted to today's settings: new slots start full at their settings' price,
-    removed ones are forgotten. Raises pydantic.ValidationError for a state of another program version."""
+    removed ones are forgotten. Raises pydantic.ValidationError for a state of another program version.
+    """
     state = _STATE.validate_json(stored) if stored else State(prices=prices, stock={})
     stock = {s.slot: min(state.stock.get(s.slot, s.capacity), s.capacity) for s in slots}
     in_force = {s.slot: state.prices.prices.get(s.slot, prices.prices[s.slot]) for s in slots}

@@ -4,7 +4,6 @@ The journal itself admits no second reader. The file belongs on a tmpfs: it is n
 """
 
 import json
-import os
 from pathlib import Path
 
 from edge.core import Core
@@ -34,4 +33,4 @@ def write(path: Path, core: Core) -> None:
     }
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(data), encoding="utf-8")
-    os.replace(fresh, path)
+    fresh.replace(path)

@@ -11,7 +11,7 @@ import random
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
@@ -173,7 +173,7 @@ class Uplink:
 
         def on_connect(
             client: mqtt.Client,
-            _data: Any,
+            _data: object,
             flags: mqtt.ConnectFlags,
             reason: ReasonCode,
             props: Properties | None,
@@ -191,7 +191,7 @@ class Uplink:
             self._emit(Connected(session_present=flags.session_present, max_packet_bytes=limit))
 
         def on_publish(
-            _client: mqtt.Client, _data: Any, mid: int, reason: ReasonCode, _props: Properties | None
+            _client: mqtt.Client, _data: object, mid: int, reason: ReasonCode, _props: Properties | None
         ) -> None:
             with self._lock:
                 if mid not in self._tokens:
@@ -200,7 +200,7 @@ class Uplink:
             if token is not None:
                 self._emit(PubAcked(token, reason.value))
 
-        def on_message(_client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
             self._emit(Inbound(message.topic, bytes(message.payload)))
 
         client.on_connect = on_connect

@@ -10,7 +10,8 @@ _CHUNK: Final = 65_536
 
 class Link:
     """Relay from `port` to the target. `cut` closes everything and refuses; `black_hole` keeps connections
-    open and moves nothing; `restore` undoes both. `sent_bytes` counts what the client sent."""
+    open and moves nothing; `restore` undoes both. `sent_bytes` counts what the client sent.
+    """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)

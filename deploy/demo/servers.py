@@ -49,7 +49,11 @@ class Server:
         log = self.folder / f"{self.name}.log"
         with log.open("ab") as out:
             self._process = subprocess.Popen(
-                self.command(), stdout=out, stderr=out, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent
+                self.command(),
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # one call into libc, no locks
             )
         deadline_s = time.monotonic() + _READY_LIMIT_S
         while not self.is_ready():

@@ -43,7 +43,7 @@ def step(machine: Machine, state: State, event: ev.Event, now_s: float) -> Step:
 
 
 def _settle(done: Step) -> Step:
-    """What holds after every step: new prices between customers, coins accepted only when they can be used."""
+    """What holds after every step: new prices between customers, coins only when they can be used."""
     state, records, effects = done.state, done.records, done.effects
     if state.phase is Phase.IDLE and state.pending is not None:
         state = replace(state, prices=state.pending, pending=None)
@@ -113,7 +113,7 @@ def _select(machine: Machine, state: State, event: ev.SlotSelected, now_s: float
     return Step(state, effects=(act.RunMotor(event.slot),))
 
 
-def _refusal(state: State, slot: str) -> str:
+def _refusal(state: State, slot: str) -> str:  # noqa: PLR0911  # one line a reason
     """Why this slot cannot be sold now, in the customer's words; empty when it can."""
     price_minor = state.prices.prices.get(slot)
     if price_minor is None or slot not in state.stock:
@@ -277,7 +277,7 @@ def audit(state: State) -> m.Audit:
 
 
 def _booted(machine: Machine, state: State, _event: ev.Booted, now_s: float) -> Step:
-    """What the last run left: a payout is verified by the tubes, a vend waits once more for the board's word."""
+    """What the last run left: tubes verify a payout, a vend waits once more for the board's word."""
     recovered = {Phase.VENDING: "vend", Phase.PAYING: "payout"}.get(state.phase, "nothing")
     vend = replace(state.vend, started_s=now_s) if state.vend else None
     state = replace(

@@ -21,7 +21,8 @@ MAX_FOUND_COINS: Final = 8
 
 def start(state: State, reason: Literal["change", "refund"]) -> Outcome:
     """Pay the credit back as far as the tubes can. Without a changer, or with nothing to pay from, the credit
-    stays: the customer may still buy, or press the lever again."""
+    stays: the customer may still buy, or press the lever again.
+    """
     if state.credit_minor == 0:
         return replace(state, phase=Phase.IDLE), (), ()
     coins = coins_for(state.credit_minor, state.values_minor, state.tubes)
@@ -69,7 +70,8 @@ def end(state: State, tubes: tuple[int, ...]) -> Outcome:
 
 def recount(state: State, tubes: tuple[int, ...]) -> Outcome:
     """Tube counts read while no payout ran. A small surplus is coins whose report was lost between changer
-    and journal: the customer's money. Anything else was done by hand and is only written down."""
+    and journal: the customer's money. Anything else was done by hand and is only written down.
+    """
     gained = {t: tubes[t] - old for t, old in enumerate(state.tubes) if t < len(tubes) and tubes[t] != old}
     difference_minor = worth(tubes, state.values_minor) - worth(state.tubes, state.values_minor)
     state = replace(state, tubes=tubes)

@@ -161,7 +161,8 @@ class Journal:
     def owed(self, stream: str, after_seq: int, limit: int) -> list[Owed]:
         """The oldest owed records of a stream after `after_seq`, in order."""
         rows = self._db.execute(
-            "SELECT seq, body FROM record WHERE state = 'owed' AND stream = ? AND seq > ? ORDER BY seq LIMIT ?",
+            "SELECT seq, body FROM record WHERE state = 'owed' AND stream = ? AND seq > ? "
+            "ORDER BY seq LIMIT ?",
             (stream, after_seq, limit),
         )
         return [Owed(seq, body) for seq, body in rows]

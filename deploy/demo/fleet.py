@@ -1,0 +1,149 @@
+"""Broker, InfluxDB, cloud and machines together: what the demo shows and the system tests break."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Self
+
+from cloud.config import InfluxSettings
+from cloud.influx import Influx as InfluxClient
+from deploy.demo.machine import Books, SimulatedMachine
+from deploy.demo.network import Link
+from deploy.demo.servers import Broker, Influx, die_with_parent
+
+WAIT_LIMIT_S: Final = 30.0
+
+
+class Cloud:
+    """The cloud process and its command line."""
+
+    def __init__(self, folder: Path, broker_port: int, influx_url: str, database: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.config = folder / "cloud.toml"
+        self.config.write_text(
+            f'data_dir = "{folder}/data"\n[mqtt]\nport = {broker_port}\nkeepalive_s = 5\n'
+            f'[influx]\nurl = "{influx_url}"\ndatabase = "{database}"\n'
+        )
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Self:
+        with (self.folder / "cloud.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "cloud", "--config", str(self.config), "run"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,  # noqa: PLW1509  # one call into libc, no locks
+            )
+        return self
+
+    def stop(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            process.wait(timeout=20)
+
+    def kill(self) -> None:
+        process, self._process = self._process, None
+        assert process is not None
+        process.kill()
+        process.wait(timeout=20)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    def command(self, *words: str) -> str:
+        """Run `vend-cloud …`; returns what it printed. Raises CalledProcessError with its words."""
+        done = subprocess.run(
+            [sys.executable, "-m", "cloud", "--config", str(self.config), *words],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout
+
+    def json(self, *words: str) -> Any:  # noqa: ANN401  # whatever that command prints
+        return json.loads(self.command(*words, "--json"))
+
+
+class Fleet:
+    """All parts, started and stopped in order. Machines reach the broker through links that can be cut."""
+
+    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+        self._stack = ExitStack()
+        self._folder = folder
+        self._names = names
+        self.broker = Broker(folder / "mosquitto")
+        self.influx = Influx(folder / "influxdb")
+        self.machines: dict[str, SimulatedMachine] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self.broker)
+            stack.enter_context(self.influx)
+            self.cloud = stack.enter_context(
+                Cloud(self._folder / "cloud", self.broker.port, self.influx.url, self.influx.database)
+            )
+            for name in self._names:
+                link = stack.enter_context(Link(self.broker.host, self.broker.port))
+                machine = stack.enter_context(SimulatedMachine(name, self._folder / name, link))
+                self.machines[name] = machine.start()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def stored(self) -> dict[str, Books]:
+        """Sales in InfluxDB, by machine."""
+        return stored(self.influx.url, self.influx.database)
+
+
+def stored(url: str, database: str) -> dict[str, Books]:
+    """Count and value of the sales in InfluxDB, by machine."""
+
+    async def ask() -> list[dict[str, Any]]:
+        async with InfluxClient(InfluxSettings(url=url, database=database)) as client:
+            return await client.query(
+                'SELECT count("seq") AS n, sum("price_minor") AS v FROM "sale" GROUP BY "machine"'
+            )
+
+    return {row["machine"]: Books(row["n"], row["v"]) for row in asyncio.run(ask())}
+
+
+def wait_for(what: str, condition: Callable[[], object], limit_s: float = WAIT_LIMIT_S) -> None:
+    """Until the condition holds. Raises TimeoutError naming what did not come."""
+    deadline_s = time.monotonic() + limit_s
+    while not condition():
+        if time.monotonic() > deadline_s:
+            raise TimeoutError(f"waited {limit_s:.0f} s for: {what}")
+        time.sleep(0.02)
+
+
+def _has_credit(machine: SimulatedMachine, credit_minor: int) -> bool:
+    return bool(machine.status()["credit_minor"] == credit_minor)
+
+
+def buy(machine: SimulatedMachine, slot: str, coins_minor: Sequence[int]) -> None:
+    """One customer: coins in, selection, product and change out."""
+    before = machine.status().get("sales", 0)
+    for coin_minor in coins_minor:
+        wait_for(f"{machine.name} takes coins", machine.takes_coins)
+        credit_minor = machine.status()["credit_minor"] + coin_minor
+        machine.insert(coin_minor)
+        wait_for(f"{machine.name} credits {coin_minor}", partial(_has_credit, machine, credit_minor))
+    machine.press(slot)
+    wait_for(
+        f"{machine.name} delivers {slot}",
+        lambda: machine.status()["sales"] == before + 1 and machine.status()["phase"] == "idle",
+    )

@@ -1,0 +1,37 @@
+"""The live table of the demo: what each machine says about itself, and the story so far."""
+
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from deploy.demo.fleet import Fleet
+from shared import money
+
+
+def draw(fleet: Fleet, told: Sequence[str]) -> Group:
+    table = Table(
+        "machine", "link", "credit", "sales", "value", "owed", "stored", "pays with", title="Vendlink"
+    )
+    for name, machine in fleet.machines.items():
+        status = machine.status()
+        if not status:
+            table.add_row(name, "starting")
+            continue
+        currency = status["currency"]
+        can = [
+            f"[green]{t}[/]" if a["available"] else f"[red]no {t}[/]: {a['reason']}"
+            for t, a in status["tenders"].items()
+        ]
+        table.add_row(
+            name,
+            "[green]up[/]" if status["link_up"] else "[red]down[/]",
+            money.text(status["credit_minor"], currency),
+            str(status["sales"]),
+            money.text(status["sold_minor"], currency),
+            str(status["owed"]),
+            str(status["stored"]),
+            "\n".join(can),
+        )
+    return Group(table, *(Text(f"• {line}") for line in told[-12:]))
