@@ -19,7 +19,7 @@ from cloud.batch import Arrived
 from cloud.config import CloudSettings
 from cloud.influx import Influx
 from cloud.ingest import Ingest
-from cloud.store import Store
+from cloud.store import Store, make
 from shared import codec, topics
 from shared.capture import CaptureWriter
 from shared.messages import Receipt
@@ -36,7 +36,9 @@ _CLIENT_ID: Final = "vend-cloud"
 async def run(settings: CloudSettings) -> None:
     """Until SIGTERM or SIGINT."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    store = Store(settings.data_dir / "store.db")
+    path = settings.data_dir / "store.db"
+    make(path)
+    store = Store(path)
     started_ns = time.time_ns()
     day = time.strftime("%Y-%m-%d", time.gmtime(started_ns // 10**9))
     archive = CaptureWriter(settings.data_dir / f"archive-{day}.mqtt.jsonl", _CLIENT_ID, started_ns)

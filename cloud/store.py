@@ -22,16 +22,28 @@ class StoreError(Exception):
     """The store cannot be used; the text says what to do."""
 
 
+def make(path: Path) -> None:
+    """Make the store where there is none. It appears whole or not at all: another program may be waiting."""
+    if path.exists():
+        return
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    db = sqlite3.connect(fresh)
+    db.execute("PRAGMA journal_mode=WAL")
+    db.executescript(f"BEGIN IMMEDIATE;\n{_SCHEMA}\nCOMMIT;")
+    db.close()
+    fresh.rename(path)
+
+
 class Store:
+    """Opens a store that `make` made. Raises StoreError when another version wrote it."""
+
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, timeout=10.0, check_same_thread=False)
         self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE;\n{_SCHEMA}\nCOMMIT;")
-        elif version != _SCHEMA_VERSION:
+        if version != _SCHEMA_VERSION:
             self._db.close()
             raise StoreError(f"{path} has version {version}; install the version of vendlink that wrote it")
 

@@ -42,6 +42,7 @@ class Cloud:
                 stderr=log,
                 preexec_fn=die_with_parent,  # noqa: PLW1509  # one call into libc, no locks
             )
+        wait_for("the cloud's store", (self.folder / "data" / "store.db").exists)
         return self
 
     def stop(self) -> None:
@@ -79,11 +80,11 @@ class Cloud:
 class Fleet:
     """All parts, started and stopped in order. Machines reach the broker through links that can be cut."""
 
-    def __init__(self, folder: Path, names: Sequence[str]) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], broker_settings: str | None = None) -> None:
         self._stack = ExitStack()
         self._folder = folder
         self._names = names
-        self.broker = Broker(folder / "mosquitto")
+        self.broker = Broker(folder / "mosquitto", broker_settings)
         self.influx = Influx(folder / "influxdb")
         self.machines: dict[str, SimulatedMachine] = {}
 

@@ -94,19 +94,19 @@ def _program(variable: str, name: str) -> str:
 
 
 class Broker(Server):
-    """Debian's Mosquitto, or the one named by VEND_MOSQUITTO. `extra`: lines added to the configuration."""
+    """Debian's Mosquitto, or the one named by VEND_MOSQUITTO. `settings`: instead of our demo.conf."""
 
     name = "mosquitto"
     host = "127.0.0.1"
 
-    def __init__(self, folder: Path, extra: str = "") -> None:
+    def __init__(self, folder: Path, settings: str | None = None) -> None:
         super().__init__(folder)
         self.port = free_port()
-        self._extra = extra
+        self._settings = _CONF.read_text() if settings is None else settings
 
     def command(self) -> list[str]:
         conf = self.folder / "mosquitto.conf"
-        conf.write_text(f"{_CONF.read_text()}\nlistener {self.port} {self.host}\n{self._extra}\n")
+        conf.write_text(f"{self._settings}\nlistener {self.port} {self.host}\n")
         return [_program("VEND_MOSQUITTO", "mosquitto"), "-c", str(conf)]
 
     def is_ready(self) -> bool:

@@ -117,8 +117,6 @@ def _applied(machine: SimulatedMachine) -> bool:
 
 
 def _reported(fleet: Fleet) -> set[str]:
-    if not (fleet.cloud.folder / "data" / "store.db").exists():
-        return set()
     return {row["machine"] for row in fleet.cloud.json("machines") if row["reported"]}
 
 
