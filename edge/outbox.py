@@ -135,7 +135,7 @@ class Outbox:
             progress |= len(flight.seqs) < before
             if not flight.seqs:
                 del self._flights[token]
-        if progress:
+        if progress or self._resume_s is not None:  # a late one too says that the cloud is there
             self._failures = 0
             self._resume_s = None
             self._deadline_s = now_s + RECEIPT_LIMIT_S if self._flights else None

@@ -208,7 +208,8 @@ def parse_record(raw: object) -> Record:
 def explain(error: ValidationError) -> str:
     """A validation error in one line without the values (they may be long, or not ours to show)."""
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "message"
+    path = ".".join(str(part) for part in first["loc"]) or "message"
+    where = "".join(c if c.isprintable() else "?" for c in path)[:64]  # keys may be hostile too
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     return f"{where}: {first['msg']}{more}"
 

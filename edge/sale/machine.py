@@ -209,10 +209,11 @@ def _changer_ready(_machine: Machine, state: State, event: ev.ChangerReady, _now
     same = event.values_minor == state.values_minor
     state = replace(state, changer="", accepting=None, values_minor=event.values_minor)
     if not same:  # the first changer ever, or another one: its tubes say nothing about ours
-        state = replace(state, tubes=event.tubes)
         if state.paying is None:
-            return Step(state)
-        return Step(*payout.end(state, state.paying.tubes_before))
+            return Step(replace(state, tubes=event.tubes))
+        # Nobody can say what the old one paid: all of it stays owed.
+        ended, records, effects = payout.end(state, state.paying.tubes_before)
+        return Step(replace(ended, tubes=event.tubes), records, effects)
     if state.paying is not None:
         return Step(*payout.end(state, event.tubes))
     return Step(*payout.recount(state, event.tubes))

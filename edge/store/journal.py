@@ -94,8 +94,9 @@ class Journal:
             if _is_full(error):
                 raise JournalFull(f"{path}: the disk is full; make room and start again") from None
             raise JournalError(
-                f"{path} is damaged ({error}). Nothing was changed. Move the file aside and keep it: its "
-                "unsent sales can be salvaged. A new journal is made at the next start."
+                f"{path} is damaged ({' '.join(str(error).split())}). Nothing was changed. "
+                "Move the file aside and keep it: its unsent sales can be salvaged. "
+                "A new journal is made at the next start."
             ) from None
         except JournalError:
             db.close()
