@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -68,23 +68,25 @@ def set_prices(
     amounts = {}
     for text in changes:
         slot, found, amount = text.partition("=")
-        if not found:
-            raise click.UsageError(f"{text!r}: write SLOT=PRICE, such as A1=1.60")
+        if not found or slot in amounts:
+            raise click.UsageError(f"{text!r}: write SLOT=PRICE, such as A1=1.60, each slot once")
         amounts[slot] = amount
     with _store(settings) as store:
-        names = [row["machine"] for row in store.machines()] if everywhere else machines
-        for name in names:
-            wanted = price_desk.change(store, name, amounts, time.time_ns())
-            click.echo(f"{name}: price list version {wanted.version} wanted")
+        lists = price_desk.change(store, None if everywhere else machines, amounts, time.time_ns())
+    for name, wanted in lists.items():
+        click.echo(f"{name}: price list version {wanted.version} wanted")
 
 
 @prices.command("show")
+@click.option("--machine", help="Only this one.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def show_prices(settings: CloudSettings, *, as_json: bool) -> None:
+def show_prices(settings: CloudSettings, machine: str | None, *, as_json: bool) -> None:
     """What is wanted, what each machine has in force, what was charged last."""
     with _store(settings) as store:
-        rows = price_desk.table(store)
+        rows = [row for row in price_desk.table(store) if machine in {None, row.machine}]
+        if machine is not None and not rows:
+            raise StoreError(f"{machine}: nothing is known of this machine's prices; is the name right?")
     if as_json:
         click.echo(json.dumps([row.as_json() for row in rows]))
         return
@@ -99,7 +101,7 @@ def show_prices(settings: CloudSettings, *, as_json: bool) -> None:
                 row.machine,
                 row.slot,
                 *(text(m, row.currency) for m in (row.wanted_minor, row.applied_minor, row.charged_minor)),
-                row.refused or ("" if row.agrees else "not applied yet"),
+                row.trouble,
             )
             for row in rows
         ],
@@ -110,7 +112,7 @@ def show_prices(settings: CloudSettings, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
 def machines(settings: CloudSettings, *, as_json: bool) -> None:
-    """Every machine that ever spoke: online, and what a customer can pay with there."""
+    """Every machine that ever spoke: online, and what a customer can pay with there. Times are UTC."""
     with _store(settings) as store:
         rows = [
             {**row, **{k: json.loads(row[k]) if row[k] else None for k in ("status", "reported", "stock")}}
@@ -125,8 +127,9 @@ def machines(settings: CloudSettings, *, as_json: bool) -> None:
         tenders = status.tenders if status else {}
         can = ", ".join(t if a.available else f"no {t} ({a.reason})" for t, a in tenders.items())
         online = "online" if status and status.online else "offline"
-        shown.append((row["machine"], online, _when(row["seen_at_ns"]), can))
-    _print(("machine", "link", "last word", "tenders"), shown)
+        since = _when(status.since_ns) if status else "-"
+        shown.append((row["machine"], online, since, _when(row["seen_at_ns"]), can))
+    _print(("machine", "link", "since", "last word", "tenders"), shown)
 
 
 @main.command("dead-letters")
@@ -168,15 +171,13 @@ def _store(settings: CloudSettings) -> Iterator[Store]:
     if not path.exists():
         click.echo(f"{path} is not there: start `vend-cloud run` first, or check data_dir", err=True)
         sys.exit(1)
-    store = Store(path)
-    try:
-        with _said():
-            yield store
-    finally:
-        store.close()
+    with _said(), closing(Store(path)) as store:
+        yield store
 
 
 def _when(at_ns: int) -> str:
+    if not at_ns:
+        return "-"
     return datetime.fromtimestamp(at_ns / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 

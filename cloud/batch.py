@@ -4,7 +4,7 @@ Pure: bytes in, values out. A bad record never takes the good ones beside it alo
 accounted for: received = written + refused + undecodable.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,24 +38,36 @@ class Arrived:
     qos: int
     retain: bool
     arrived_ns: int
+    dup: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One point to write. `key` names its record; None for a snapshot, which nobody waits for."""
+    """One point to write, and the message and record it came from.
+
+    `key` names the record: machine, epoch, seq; None for a snapshot, which nobody waits for.
+    """
 
     text: str
     key: tuple[str, str, int] | None
     source: Arrived
+    record: object = None
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
+    """What could not be stored. `payload`: the record alone, or the message where no record was to be seen.
+
+    The record alone, because a machine sends it again in other company and it is still the same letter.
+    """
+
     topic: str
     payload: bytes
     code: str
     reason: str
     arrived_ns: int
+    epoch: str | None = None
+    seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,7 @@ class Batch:
     reported: dict[str, Reported] = field(default_factory=dict)
     stock: dict[str, Stock] = field(default_factory=dict)
     charged: dict[tuple[str, str], Charged] = field(default_factory=dict)
+    heard: set[str] = field(default_factory=set)  # machines that spoke just now; retained words are old
 
 
 def digest(messages: Sequence[Arrived]) -> Batch:
@@ -85,6 +98,8 @@ def digest(messages: Sequence[Arrived]) -> Batch:
     batch = Batch()
     for message in messages:
         parsed = topics.parse(message.topic)
+        if parsed is not None and not message.retain:
+            batch.heard.add(parsed[0])
         if parsed is None:
             _bury(batch, message, "unknown_topic", "no topic of ours")
         elif len(message.payload) > codec.MAX_MESSAGE_BYTES:
@@ -109,13 +124,14 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
         try:
             record = _record(item, machine, topic)
         except RecordError as error:
-            _bury(batch, message, error.code, str(error))
+            _bury(batch, message, error.code, str(error), item, error.header)
             if error.header is not None:
-                _refuse(batch, error.header, error.code)
+                # To the machine of the topic, whoever the record names: only the sender may be answered.
+                batch.refused.setdefault((machine, error.header.epoch), {})[error.header.seq] = error.code
             continue
         header = record.header
-        key = (header.machine, header.epoch, header.seq)
-        batch.lines.append(Line(record_line(record), key, message))
+        key = (machine, header.epoch, header.seq)
+        batch.lines.append(Line(record_line(record), key, message, item))
         if isinstance(record.body, Sale):
             _charge(batch, header, record.body)
 
@@ -123,8 +139,8 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
 def _record(item: object, machine: str, topic: topics.Topic) -> Record:
     record = parse_record(item)
     if record.header.machine != machine:
-        # No header in the error: a receipt would go to a machine that never sent this.
-        raise RecordError("other_machine", f"record of {record.header.machine} on the topic of {machine}")
+        why = f"record of {record.header.machine} on the topic of {machine}"
+        raise RecordError("other_machine", why, record.header)
     if isinstance(record.body, Sale) != (topic is topics.SALE):
         raise RecordError("wrong_topic", f"{record.body.kind} on topic {topic.name}", record.header)
     return record
@@ -157,12 +173,17 @@ def _snapshot(batch: Batch, message: Arrived, machine: str, model: type[BaseMode
             _bury(batch, message, "wrong_direction", "only the cloud speaks on this topic")
 
 
-def _refuse(batch: Batch, header: Header, code: str) -> None:
-    batch.refused.setdefault((header.machine, header.epoch), {})[header.seq] = code
-
-
-def _bury(batch: Batch, message: Arrived, code: str, reason: str) -> None:
-    batch.dead.append(DeadLetter(message.topic, message.payload, code, reason, message.arrived_ns))
+def _bury(
+    batch: Batch,
+    message: Arrived,
+    code: str,
+    reason: str,
+    record: object = None,
+    header: Header | None = None,
+) -> None:
+    payload = message.payload if record is None else codec.pack(record)
+    epoch, seq = (header.epoch, header.seq) if header else (None, None)
+    batch.dead.append(DeadLetter(message.topic, payload, code, reason, message.arrived_ns, epoch, seq))
 
 
 def settle(batch: Batch, refused: Mapping[int, str]) -> list[tuple[str, Receipt]]:
@@ -173,20 +194,18 @@ def settle(batch: Batch, refused: Mapping[int, str]) -> list[tuple[str, Receipt]
     stored: dict[tuple[str, str], list[int]] = {}
     for index, line in enumerate(batch.lines):
         if index in refused:
-            _bury(batch, line.source, "database_refused", refused[index])
-        if line.key is None:
-            continue
-        machine, epoch, seq = line.key
-        if index in refused:
-            batch.refused.setdefault((machine, epoch), {})[seq] = "database_refused"
-        else:
+            _database_refused(batch, line, refused[index])
+        elif line.key is not None:
+            machine, epoch, seq = line.key
             stored.setdefault((machine, epoch), []).append(seq)
     receipts: list[tuple[str, Receipt]] = []
     for machine, epoch in sorted(stored.keys() | batch.refused.keys()):
-        ranges = _ranges(stored.get((machine, epoch), []))
+        seqs = set(stored.get((machine, epoch), ()))
+        ranges = _ranges(seqs)
         refusals = tuple(
             Refusal(seq=seq, reason=code)
             for seq, code in sorted(batch.refused.get((machine, epoch), {}).items())
+            if seq not in seqs  # damaged on one way and whole on another: it is stored
         )
         for start in range(0, max(len(ranges), len(refusals)), RECEIPT_ENTRIES):
             part = slice(start, start + RECEIPT_ENTRIES)
@@ -194,9 +213,21 @@ def settle(batch: Batch, refused: Mapping[int, str]) -> list[tuple[str, Receipt]
     return receipts
 
 
-def _ranges(seqs: Sequence[int]) -> tuple[tuple[int, int], ...]:
+def _database_refused(batch: Batch, line: Line, reason: str) -> None:
+    code = "database_refused"
+    source = line.source
+    if line.key is None:
+        batch.dead.append(DeadLetter(source.topic, source.payload, code, reason, source.arrived_ns))
+        return
+    machine, epoch, seq = line.key
+    payload = codec.pack(line.record)
+    batch.dead.append(DeadLetter(source.topic, payload, code, reason, source.arrived_ns, epoch, seq))
+    batch.refused.setdefault((machine, epoch), {})[seq] = code
+
+
+def _ranges(seqs: Collection[int]) -> tuple[tuple[int, int], ...]:
     ranges: list[tuple[int, int]] = []
-    for seq in sorted(set(seqs)):
+    for seq in sorted(seqs):
         if ranges and ranges[-1][1] == seq - 1:
             ranges[-1] = (ranges[-1][0], seq)
         else:

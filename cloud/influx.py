@@ -10,19 +10,21 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Self
 
 import aiohttp
-from influxdb_client.client.exceptions import InfluxDBError
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
+from influxdb_client.rest import ApiException
 
 from cloud.config import InfluxSettings
 
 _log = logging.getLogger(__name__)
-_CHUNK_LINES: Final = 5_000  # measured best
+_CHUNK_LINES: Final = 2_000  # measured best; and below the megabyte where aiohttp warns
 _BACKOFF_FIRST_S: Final = 0.25
 _BACKOFF_LIMIT_S: Final = 30.0
+_STORED: Final = 204
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -35,13 +37,66 @@ class Verdict(Enum):
 
 
 VERDICTS: Final = {
+    200: Verdict.CONFIGURATION,  # something answers that is no InfluxDB
+    301: Verdict.CONFIGURATION,
+    302: Verdict.CONFIGURATION,
     400: Verdict.POISON,
     401: Verdict.CONFIGURATION,
     403: Verdict.CONFIGURATION,
     404: Verdict.CONFIGURATION,
     413: Verdict.TOO_LARGE,
+    405: Verdict.CONFIGURATION,
     422: Verdict.POISON,
 }
+# 400 too, yet no point is guilty: the database is full up to a limit that its owner set.
+_FULL: Final = ("max-series-per-database", "max-values-per-tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    verdict: Verdict
+    reason: str
+    retry_after_s: float = 0.0
+
+
+Post = Callable[[Sequence[str]], Awaitable[Failure | None]]
+
+
+def judge(status: int, reason: str, retry_after_s: float = 0.0) -> Failure:
+    """What an answer other than 204 asks for; anything unknown is tried again."""
+    verdict = VERDICTS.get(status, Verdict.RETRY)
+    if verdict is Verdict.POISON and any(limit in reason for limit in _FULL):
+        verdict = Verdict.CONFIGURATION
+    return Failure(verdict, f"{status} {reason}".strip(), retry_after_s)
+
+
+async def write_all(lines: Sequence[str], post: Post, sleep: Sleep, rng: random.Random) -> dict[int, str]:
+    """Post all lines, for as long as it takes; returns index and reason of those that are refused for good.
+
+    `post` sends some lines: None when they are all in the database. No clock and no network in here.
+    """
+    refused: dict[int, str] = {}
+    waiting = [
+        range(start, min(start + _CHUNK_LINES, len(lines))) for start in range(0, len(lines), _CHUNK_LINES)
+    ]
+    waiting.reverse()
+    pause_s = _BACKOFF_FIRST_S
+    while waiting:
+        part = waiting.pop()
+        failure = await post(lines[part.start : part.stop])
+        if failure is None:
+            pause_s = _BACKOFF_FIRST_S
+        elif failure.verdict in {Verdict.POISON, Verdict.TOO_LARGE}:
+            middle = len(part) // 2
+            if middle:
+                waiting += [part[middle:], part[:middle]]
+            else:
+                refused[part.start] = failure.reason
+        else:
+            waiting.append(part)
+            await sleep(max(failure.retry_after_s, pause_s * rng.uniform(0.5, 1.0)))
+            pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
+    return refused
 
 
 class Influx:
@@ -85,33 +140,9 @@ class Influx:
 
     async def write(self, lines: Sequence[str]) -> dict[int, str]:
         """Write all lines; returns index and reason of those that the database will never take."""
-        refused: dict[int, str] = {}
-        waiting = [
-            list(range(start, min(start + _CHUNK_LINES, len(lines))))
-            for start in range(0, len(lines), _CHUNK_LINES)
-        ]
-        pause_s = _BACKOFF_FIRST_S
-        while waiting:
-            part = waiting.pop()
-            failure = await self._post([lines[index] for index in part])
-            if failure is None:
-                pause_s = _BACKOFF_FIRST_S
-                continue
-            verdict, reason, retry_after_s = failure
-            if verdict in {Verdict.POISON, Verdict.TOO_LARGE}:
-                if len(part) == 1:
-                    refused[part[0]] = reason
-                else:
-                    middle = len(part) // 2
-                    waiting += [part[middle:], part[:middle]]
-                continue
-            waiting.append(part)
-            await self._sleep(max(retry_after_s, pause_s * self._rng.uniform(0.5, 1.0)))
-            pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
-        return refused
+        return await write_all(lines, self._post, self._sleep, self._rng)
 
-    async def _post(self, lines: Sequence[str]) -> tuple[Verdict, str, float] | None:
-        """One request. None is success; else what to do, why, and how long the server asks to wait."""
+    async def _post(self, lines: Sequence[str]) -> Failure | None:
         try:
             _, status, _ = await self._client.api_client.call_api(
                 "/write",
@@ -122,32 +153,27 @@ class Influx:
                 auth_settings=[],
                 _return_http_data_only=False,
             )
-        except InfluxDBError as error:
-            return await self._judge(error)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            reason = str(error) or type(error).__name__
-            _log.warning("InfluxDB does not answer (%s); nothing is lost, trying again", reason)
-            return Verdict.RETRY, reason, 0.0
-        if status == 204:
-            return None
-        return Verdict.RETRY, f"status {status}", 0.0
+        except ApiException as error:
+            failure = judge(error.status, _words(error), _seconds(error.retry_after))
+        except (aiohttp.ClientError, OSError) as error:
+            failure = Failure(Verdict.RETRY, str(error) or type(error).__name__)
+        else:
+            if status == _STORED:
+                return None
+            failure = judge(status, "instead of 204")
+        await self._tell(failure)
+        return failure
 
-    async def _judge(self, error: InfluxDBError) -> tuple[Verdict, str, float]:
-        raw: object = getattr(error, "message", None) or error
-        reason = (raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)).strip()[:200]
-        status = int(getattr(error, "status", 0) or 0)
-        verdict = VERDICTS.get(status, Verdict.RETRY)
-        if verdict is Verdict.CONFIGURATION:
+    async def _tell(self, failure: Failure) -> None:
+        if failure.verdict is Verdict.CONFIGURATION:
             _log.error(
-                "InfluxDB refuses (%s: %s): check url, database, username, secret; data is kept",
-                status,
-                reason,
+                "InfluxDB refuses (%s): check url, database, username, secret, limits; data is kept",
+                failure.reason,
             )
-            if status == 404:
+            if failure.reason.startswith("404"):
                 await self.create_database()
-        elif verdict is Verdict.RETRY:
-            _log.warning("InfluxDB: %s %s; trying again", status, reason)
-        return verdict, reason, _seconds(getattr(error, "retry_after", None))
+        elif failure.verdict is Verdict.RETRY:
+            _log.warning("InfluxDB is away (%s); nothing is lost, trying again", failure.reason)
 
     async def create_database(self) -> None:
         """Make the database where the server is 1.x; 2.x and 3 have buckets made by their own tools."""
@@ -158,8 +184,13 @@ class Influx:
                 query_params=[("q", f'CREATE DATABASE "{self._settings.database}"')],
                 auth_settings=[],
             )
-        except (InfluxDBError, aiohttp.ClientError, OSError, TimeoutError) as error:
+        except (ApiException, aiohttp.ClientError, OSError) as error:
             _log.info("database %s not created: %s", self._settings.database, type(error).__name__)
+
+
+def _words(error: ApiException) -> str:
+    raw: object = error.message  # the async client leaves bytes where the body is not JSON of 2.x
+    return (raw.decode(errors="replace") if isinstance(raw, bytes) else str(raw)).strip()[:200]
 
 
 def _seconds(retry_after: object) -> float:

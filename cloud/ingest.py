@@ -35,18 +35,29 @@ class Keeper(Protocol):
     def keep(self, batch: Batch, at_ns: int) -> None: ...
 
 
+OnDisk = Callable[[Callable[[], None]], Awaitable[None]]
+
+
+async def in_place(write: Callable[[], None]) -> None:
+    write()
+
+
 class Ingest:
+    """`on_disk` runs a write of archive or keeper; the program has one thread for all of them."""
+
     def __init__(
         self,
         archive: Archive,
         sink: Sink,
         keeper: Keeper,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_disk: OnDisk = in_place,
     ) -> None:
         self._archive = archive
         self._sink = sink
         self._keeper = keeper
         self._sleep = sleep
+        self._on_disk = on_disk
 
     async def process(
         self, messages: Sequence[Arrived], properties: Sequence[dict[str, str]]
@@ -63,6 +74,7 @@ class Ingest:
                 retain=m.retain,
                 payload=m.payload,
                 properties=p,
+                dup=m.dup,
             )
             for m, p in zip(messages, properties, strict=True)
         ]
@@ -71,14 +83,13 @@ class Ingest:
         refused = await self._sink.write([line.text for line in batch.lines])
         receipts = settle(batch, refused)
         at_ns = max(m.arrived_ns for m in messages)
-        if batch.dead or batch.charged or batch.status or batch.reported or batch.stock:
-            await self._persist(lambda: self._keeper.keep(batch, at_ns))
+        await self._persist(lambda: self._keeper.keep(batch, at_ns))
         return receipts
 
     async def _persist(self, write: Callable[[], None]) -> None:
         while True:
             try:
-                await asyncio.to_thread(write)
+                await self._on_disk(write)
             except (OSError, sqlite3.OperationalError) as error:
                 _log.error("cannot write to disk (%s); nothing is acknowledged until it can", error)
                 await self._sleep(_PAUSE_S)

@@ -37,7 +37,7 @@ MEASUREMENTS: Final = {
             "duration_ms",
             "outcome",
         )
-    ),  # and the tag `tender`, made from the list of tenders
+    ),  # and from its tenders the tag `tender` and the fields `<tender>_minor`
     "vend_failed": Row(("slot", "product", "price_minor", "currency", "reason")),
     "cash_in": Row(("value_minor", "currency", "coin", "found"), ("route",)),
     "payout": Row(("wanted_minor", "paid_minor", "currency"), ("reason",)),
@@ -67,7 +67,7 @@ def record_line(record: Record) -> str:
     row = MEASUREMENTS[body.kind]
     point = Point(body.kind).tag("machine", header.machine).tag("epoch", header.epoch)
     if isinstance(body, Sale):
-        point.tag("tender", body.tenders[0].tender if len(body.tenders) == 1 else "mixed")
+        _tenders(point, body)
     for name in row.tags:
         point.tag(name, getattr(body, name))
     for name in _HEADER_FIELDS:
@@ -75,6 +75,15 @@ def record_line(record: Record) -> str:
     for name in row.fields:
         point.field(name, getattr(body, name))
     return str(point.time(header.at_ns, WritePrecision.NS).to_line_protocol())
+
+
+def _tenders(point: Point, sale: Sale) -> None:
+    paid: dict[str, int] = {}
+    for part in sale.tenders:
+        paid[part.tender] = paid.get(part.tender, 0) + part.amount_minor
+    point.tag("tender", next(iter(paid)) if len(paid) == 1 else "mixed")
+    for tender, amount_minor in paid.items():
+        point.field(f"{tender}_minor", amount_minor)
 
 
 def stock_lines(machine: str, stock: Stock) -> list[str]:

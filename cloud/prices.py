@@ -1,7 +1,6 @@
 """Wanted, applied and charged, side by side; and setting what is wanted."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -26,15 +25,15 @@ class Row:
     refused: str
 
     @property
-    def agrees(self) -> bool:
-        """The machine has what is wanted; what was charged before the change is history, not disagreement."""
-        stale = self.charged_version != self.applied_version
-        return self.wanted_minor in {None, self.applied_minor} and (
-            stale or self.charged_minor == self.applied_minor
-        )
+    def trouble(self) -> str:
+        """Why the columns disagree, or nothing. What was charged before the change is history."""
+        if self.wanted_minor not in {None, self.applied_minor}:
+            return f"refused: {self.refused}" if self.refused else "not applied yet"
+        is_current = self.charged_version == self.applied_version
+        return "charged otherwise" if is_current and self.charged_minor != self.applied_minor else ""
 
     def as_json(self) -> dict[str, Any]:
-        return {**asdict(self), "agrees": self.agrees}
+        return {**asdict(self), "agrees": not self.trouble}
 
 
 def table(store: Store) -> list[Row]:
@@ -68,23 +67,46 @@ def table(store: Store) -> list[Row]:
     return rows
 
 
-def change(store: Store, machine: str, amounts: Mapping[str, str], at_ns: int) -> PriceList:
-    """Want new prices at some slots of one machine; the other slots keep theirs.
+def change(
+    store: Store, machines: Sequence[str] | None, amounts: Mapping[str, str], at_ns: int
+) -> dict[str, PriceList]:
+    """Want new prices at some slots; other slots keep theirs. All machines named, or none, are changed.
 
-    `amounts`: major units as typed, by slot. Raises StoreError or ValueError in the operator's words.
+    `machines`: None is every machine that has these slots. `amounts`: major units as typed, by slot.
+    Raises StoreError or ValueError in the operator's words.
     """
-    known = {row["machine"]: row for row in store.machines()}.get(machine)
-    reported = Reported.model_validate_json(known["reported"]) if known and known["reported"] else None
-    base = store.wanted(machine) or (reported.prices if reported else None)
-    if base is None or reported is None:
-        raise StoreError(f"{machine}: this machine has never reported its prices; is the name right?")
-    unknown = sorted(set(amounts) - set(base.prices))
+    reported = {
+        row["machine"]: Reported.model_validate_json(row["reported"]).prices
+        for row in store.machines()
+        if row["reported"]
+    }
+    if machines is None:
+        machines = [name for name, prices in reported.items() if amounts.keys() <= prices.prices.keys()]
+        if not machines:
+            raise StoreError(f"no machine has {', '.join(sorted(amounts))}")
+    for machine in machines:
+        if machine not in reported:
+            raise StoreError(f"{machine}: this machine has never reported its prices; is the name right?")
+    currencies = sorted({reported[machine].currency for machine in machines})
+    if len(currencies) > 1:
+        raise StoreError(f"these machines sell in {' and '.join(currencies)}; change one currency at a time")
+    lists = {m: _changed(m, reported[m], store.wanted(m), amounts) for m in machines}
+    store.want(lists, at_ns)
+    return lists
+
+
+def _changed(
+    machine: str, applied: PriceList, wanted: PriceList | None, amounts: Mapping[str, str]
+) -> PriceList:
+    """The slots are those the machine has: it refuses a list with others, or without one of them."""
+    unknown = sorted(amounts.keys() - applied.prices.keys())
     if unknown:
-        raise StoreError(f"{machine}: no slot {unknown[0]}; it has {', '.join(sorted(base.prices))}")
-    changed = {slot: money.parse(amount, base.currency) for slot, amount in amounts.items()}
-    version = max(base.version, reported.prices.version) + 1
-    prices = PriceList.model_validate_json(
-        json.dumps({"version": version, "currency": base.currency, "prices": {**base.prices, **changed}})
-    )
-    store.want(machine, prices, at_ns)
-    return prices
+        raise StoreError(f"{machine}: no slot {unknown[0]}; it has {', '.join(sorted(applied.prices))}")
+    prices = dict(applied.prices)
+    version = applied.version
+    if wanted is not None:
+        version = max(version, wanted.version)
+        if wanted.currency == applied.currency:
+            prices |= {slot: price for slot, price in wanted.prices.items() if slot in prices}
+    prices |= {slot: money.parse(amount, applied.currency) for slot, amount in amounts.items()}
+    return PriceList(version=version + 1, currency=applied.currency, prices=prices)

@@ -11,7 +11,7 @@ CREATE TABLE machine (
     status     TEXT,                             -- the last JSON of each retained topic
     reported   TEXT,
     stock      TEXT,
-    seen_at_ns INTEGER NOT NULL
+    seen_at_ns INTEGER NOT NULL DEFAULT 0        -- its own word; a retained message is the broker's memory
 ) STRICT;
 
 CREATE TABLE charged (
@@ -29,6 +29,8 @@ CREATE TABLE dead_letter (
     payload     BLOB NOT NULL,
     code        TEXT NOT NULL,
     reason      TEXT NOT NULL,
+    epoch       TEXT,                            -- and seq: of the record, where they could be read
+    seq         INTEGER,
     first_at_ns INTEGER NOT NULL,
     last_at_ns  INTEGER NOT NULL,
     count       INTEGER NOT NULL

@@ -6,7 +6,7 @@ short. Raises sqlite3.OperationalError when the disk is full: the caller keeps t
 
 import hashlib
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,15 +51,19 @@ class Store:
         self._db.close()
 
     def keep(self, batch: Batch, at_ns: int) -> None:
-        """What a batch taught beside its points, in one transaction."""
+        """What a batch taught beside its points, in one transaction. `at_ns`: when it arrived."""
         with self._db:
             for name in ("status", "reported", "stock"):
                 self._db.executemany(
-                    f"INSERT INTO machine (machine, {name}, seen_at_ns) VALUES (?, ?, ?) "  # noqa: S608  # names above
-                    f"ON CONFLICT (machine) DO UPDATE SET {name} = excluded.{name}, "
-                    "seen_at_ns = excluded.seen_at_ns",
-                    [(m, value.model_dump_json(), at_ns) for m, value in getattr(batch, name).items()],
+                    f"INSERT INTO machine (machine, {name}) VALUES (?, ?) "  # noqa: S608  # names above
+                    f"ON CONFLICT (machine) DO UPDATE SET {name} = excluded.{name}",
+                    [(m, value.model_dump_json()) for m, value in getattr(batch, name).items()],
                 )
+            self._db.executemany(
+                "INSERT INTO machine (machine, seen_at_ns) VALUES (?, ?) "
+                "ON CONFLICT (machine) DO UPDATE SET seen_at_ns = excluded.seen_at_ns",
+                [(machine, at_ns) for machine in batch.heard],
+            )
             self._db.executemany(
                 "INSERT INTO charged VALUES (?, ?, ?, ?, ?) ON CONFLICT (machine, slot) DO UPDATE SET "
                 "price_minor = excluded.price_minor, price_version = excluded.price_version, "
@@ -73,8 +77,8 @@ class Store:
 
     def _bury(self, letters: Iterable[DeadLetter]) -> None:
         self._db.executemany(
-            "INSERT INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, 1) ON CONFLICT (digest) DO UPDATE SET "
-            "count = count + 1, last_at_ns = excluded.last_at_ns",
+            "INSERT INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) "
+            "ON CONFLICT (digest) DO UPDATE SET count = count + 1, last_at_ns = excluded.last_at_ns",
             [
                 (
                     hashlib.sha256(b"\0".join((d.topic.encode(), d.code.encode(), d.payload))).digest(),
@@ -82,6 +86,8 @@ class Store:
                     d.payload[: codec.MAX_MESSAGE_BYTES],  # the whole is in the archive
                     d.code,
                     d.reason,
+                    d.epoch,
+                    d.seq,
                     d.arrived_ns,
                     d.arrived_ns,
                 )
@@ -89,17 +95,19 @@ class Store:
             ],
         )
 
-    def want(self, machine: str, prices: PriceList, at_ns: int) -> None:
-        """Set a machine's wanted list. Raises StoreError unless its version is newer than the one there."""
+    def want(self, lists: Mapping[str, PriceList], at_ns: int) -> None:
+        """Set wanted lists by machine, all or none. Raises StoreError for one that is not newer."""
         with self._db:
-            done = self._db.execute(
-                "INSERT INTO wanted (machine, version, prices, changed_at_ns) VALUES (?, ?, ?, ?) "
-                "ON CONFLICT (machine) DO UPDATE SET version = excluded.version, prices = excluded.prices, "
-                "changed_at_ns = excluded.changed_at_ns WHERE excluded.version > version",
-                (machine, prices.version, prices.model_dump_json(), at_ns),
-            )
-        if done.rowcount == 0:
-            raise StoreError(f"{machine}: somebody set newer prices just now; look and set them again")
+            for machine, prices in lists.items():
+                done = self._db.execute(
+                    "INSERT INTO wanted (machine, version, prices, changed_at_ns) VALUES (?, ?, ?, ?) "
+                    "ON CONFLICT (machine) DO UPDATE SET version = excluded.version, "
+                    "prices = excluded.prices, changed_at_ns = excluded.changed_at_ns "
+                    "WHERE excluded.version > version",
+                    (machine, prices.version, prices.model_dump_json(), at_ns),
+                )
+                if done.rowcount == 0:
+                    raise StoreError(f"{machine}: somebody else set prices just now; look and set them again")
 
     def wanted(self, machine: str) -> PriceList | None:
         row = self._db.execute("SELECT prices FROM wanted WHERE machine = ?", (machine,)).fetchone()

@@ -8,12 +8,14 @@ import base64
 import json
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 FORMAT: Final = "vendlink-capture"
 VERSION: Final = 1
+_HEADER_START: Final = b'{"format":"vendlink-capture"'
 
 
 class CaptureError(ValueError):
@@ -32,26 +34,28 @@ class Message:
     retain: bool
     payload: bytes
     properties: dict[str, Any] = field(default_factory=dict)
+    dup: bool = False
 
 
 class CaptureWriter:
-    """Opens or makes a capture; `started_at_ns` counts for a new file only. Raises OSError."""
+    """Opens or makes a capture; `started_at_ns` counts for a new file only. One writer a file.
+
+    Raises OSError, and CaptureError for a file that is something else.
+    """
 
     def __init__(self, path: Path, source: str, started_at_ns: int) -> None:
         self._file = path.open("a+b", buffering=0)
+        self._is_torn = False
         try:
+            self._file.seek(0)
+            first = self._file.readline()
+            is_new = _HEADER_START.startswith(first[: len(_HEADER_START)]) and not first.endswith(b"\n")
+            self.started_at_ns = started_at_ns if is_new else _started_at_ns(path, first)
             self._good_bytes = _cut_torn_line(self._file.fileno())
             if self._good_bytes == 0:
-                header = {
-                    "format": FORMAT,
-                    "version": VERSION,
-                    "started_at_ns": started_at_ns,
-                    "source": source,
-                }
-                self._write(_line(header))
+                header = {"format": FORMAT, "version": VERSION, "started_at_ns": started_at_ns}
+                self._write(_line({**header, "source": source}))
                 _sync_folder(path.parent)
-            self._file.seek(0)
-            self.started_at_ns = int(json.loads(self._file.readline())["started_at_ns"])
         except BaseException:
             self._file.close()
             raise
@@ -61,15 +65,28 @@ class CaptureWriter:
         self._write(b"".join(_line(_encode(message)) for message in messages))
 
     def _write(self, data: bytes) -> None:
+        self._cut()
+        self._is_torn = True
+        view = memoryview(data)
         try:
-            view = memoryview(data)
             while view:
                 view = view[self._file.write(view) or 0 :]
             os.fsync(self._file.fileno())
         except OSError:
-            os.ftruncate(self._file.fileno(), self._good_bytes)
+            with suppress(OSError):  # the disk may refuse this too; then the next batch cuts first
+                self._cut()
             raise
+        self._is_torn = False
         self._good_bytes += len(data)
+
+    def _cut(self) -> None:
+        if self._is_torn:
+            os.ftruncate(self._file.fileno(), self._good_bytes)
+            self._is_torn = False
+
+    @property
+    def size_bytes(self) -> int:
+        return self._good_bytes
 
     def close(self) -> None:
         self._file.close()
@@ -96,6 +113,15 @@ def _check_header(raw: dict[str, Any]) -> None:
         raise ValueError(f"{raw['format']} version {raw['version']}; this reads {FORMAT} version {VERSION}")
 
 
+def _started_at_ns(path: Path, line: bytes) -> int:
+    try:
+        raw = json.loads(line)
+        _check_header(raw)
+        return int(raw["started_at_ns"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CaptureError(f"{path}, line 1: not a capture file ({error})") from None
+
+
 def _encode(message: Message) -> dict[str, Any]:
     return {
         "t_ns": message.t_ns,
@@ -104,6 +130,7 @@ def _encode(message: Message) -> dict[str, Any]:
         "topic": message.topic,
         "qos": message.qos,
         "retain": message.retain,
+        "dup": message.dup,
         "properties": message.properties,
         "payload_b64": base64.b64encode(message.payload).decode("ascii"),
     }
