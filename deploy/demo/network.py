@@ -1,49 +1,51 @@
-"""A network that can be cut: a TCP relay on loopback between a machine and the broker."""
+"""A network that can fail: a TCP relay on loopback between a client and a server."""
 
-import selectors
-import socket
+import asyncio
 import threading
+from collections.abc import Callable, Coroutine
 from typing import Final, Self
 
-_CHUNK: Final = 65_536
+_CHUNK_BYTES: Final = 65_536
+_CONNECT_LIMIT_S: Final = 2.0
 
 
 class Link:
-    """Relay from `port` to the target. `cut` closes everything and refuses; `black_hole` keeps connections
-    open and moves nothing; `restore` undoes both. `sent_bytes` counts what the client sent.
+    """Relay from `port` to the target, in a thread of its own; call it from any other.
+
+    `cut` closes every connection and resets each new one at once; `black_hole` keeps connections open and
+    moves nothing; `restore` undoes both. Each has happened when the call returns. What went into a black hole
+    comes out after `restore`, as after a hole in a radio link. `sent_bytes` counts what the server was handed
+    from the client, `received_bytes` the other way.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
-        self._up = True
-        self._moving = True
-        self._ended = False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.setblocking(False)
-        self.port: int = self._listener.getsockname()[1]
         self.sent_bytes = 0
-        self._pairs: dict[socket.socket, socket.socket] = {}
-        self._clients: set[socket.socket] = set()
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+        self.received_bytes = 0
+        self._is_up = True
+        self._moving = asyncio.Event()
+        self._moving.set()
+        self._relays: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.new_event_loop()
+        self._server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0))
+        self.port: int = self._server.sockets[0].getsockname()[1]
+        self._thread = threading.Thread(target=self._loop.run_forever, name="link", daemon=True)
         self._thread.start()
 
     def cut(self) -> None:
-        with self._lock:
-            self._up = False
+        self._do(self._cut())
 
     def black_hole(self) -> None:
-        with self._lock:
-            self._moving = False
+        self._do(self._black_hole())
 
     def restore(self) -> None:
-        with self._lock:
-            self._up = self._moving = True
+        self._do(self._restore())
 
     def close(self) -> None:
-        with self._lock:
-            self._ended = True
-        self._thread.join(5)
+        self._do(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def __enter__(self) -> Self:
         return self
@@ -51,61 +53,75 @@ class Link:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def _run(self) -> None:
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._listener, selectors.EVENT_READ)
-            while not self._ended:
-                ready = selector.select(timeout=0.02)
-                with self._lock:
-                    up, moving = self._up, self._moving
-                if not up:
-                    self._close_all(selector)
-                for key, _ in ready:
-                    source = key.fileobj
-                    assert isinstance(source, socket.socket)
-                    if source is self._listener:
-                        self._accept(selector, up=up)
-                    elif moving and source in self._pairs:
-                        self._relay(selector, source)
-            self._close_all(selector)
-            self._listener.close()
+    def _do(self, action: Coroutine[None, None, None]) -> None:
+        asyncio.run_coroutine_threadsafe(action, self._loop).result()
 
-    def _accept(self, selector: selectors.BaseSelector, *, up: bool) -> None:
-        client, _ = self._listener.accept()
-        if not up:
-            client.close()
+    # ---- in the thread
+
+    async def _cut(self) -> None:
+        self._is_up = False
+        relays = list(self._relays)
+        for relay in relays:
+            relay.cancel()
+        await asyncio.gather(*relays, return_exceptions=True)
+
+    async def _black_hole(self) -> None:
+        self._moving.clear()
+
+    async def _restore(self) -> None:
+        self._is_up = True
+        self._moving.set()
+
+    async def _close(self) -> None:
+        self._server.close()
+        await self._cut()
+
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Not a coroutine: asyncio would log the end of a relay that was cut as an error.
+        if not self._is_up:
+            writer.transport.abort()
             return
+        relay = self._loop.create_task(self._relay(reader, writer))
+        self._relays.add(relay)
+        relay.add_done_callback(self._relays.discard)
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        ends = [writer]
+        ways: list[asyncio.Task[None]] = []
         try:
-            server = socket.create_connection(self._target, timeout=2)
+            async with asyncio.timeout(_CONNECT_LIMIT_S):
+                from_server, to_server = await asyncio.open_connection(*self._target)
+            ends.append(to_server)
+            ways.append(self._loop.create_task(self._pump(reader, to_server, self._count_sent)))
+            ways.append(self._loop.create_task(self._pump(from_server, writer, self._count_received)))
+            # An end that is gone takes the other along; one that has said all may still listen.
+            await asyncio.wait(ways, return_when=asyncio.FIRST_EXCEPTION)
         except OSError:
-            client.close()
-            return
-        self._pairs[client], self._pairs[server] = server, client
-        self._clients.add(client)
-        for end in (client, server):
-            end.setblocking(True)
-            selector.register(end, selectors.EVENT_READ)
+            pass  # nobody answers there: the client sees its connection closed
+        except asyncio.CancelledError:
+            for end in ends:
+                end.transport.abort()
+            raise
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+            for end in ends:
+                end.close()
 
-    def _relay(self, selector: selectors.BaseSelector, source: socket.socket) -> None:
-        try:
-            data = source.recv(_CHUNK)
-            if data:
-                self._pairs[source].sendall(data)
-        except OSError:
-            data = b""
-        if source in self._clients:
-            self.sent_bytes += len(data)
-        if not data:
-            self._close(selector, source)
+    async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, count: Callable[[int], None]
+    ) -> None:
+        while data := await source.read(_CHUNK_BYTES):
+            await self._moving.wait()
+            sink.write(data)
+            await sink.drain()
+            count(len(data))
+        await self._moving.wait()
+        sink.write_eof()
 
-    def _close(self, selector: selectors.BaseSelector, end: socket.socket) -> None:
-        other = self._pairs.pop(end)
-        del self._pairs[other]
-        self._clients -= {end, other}
-        for sock in (end, other):
-            selector.unregister(sock)
-            sock.close()
+    def _count_sent(self, size: int) -> None:
+        self.sent_bytes += size
 
-    def _close_all(self, selector: selectors.BaseSelector) -> None:
-        while self._pairs:
-            self._close(selector, next(iter(self._pairs)))
+    def _count_received(self, size: int) -> None:
+        self.received_bytes += size
