@@ -1,18 +1,25 @@
-# make demo | make test | make check | make bench : each sets up what it needs, once.
+# make demo | make test | make check | make bench: each sets up what it needs, once. Set-up talks on stderr only.
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: demo test check bench format lock servers clean
+.NOTPARALLEL:  # the two halves of the set-up may both need apt
 
-demo: $(READY) servers
+# Debian packages beside Python's. Known to the first half too, so that a machine that lacks everything gets one
+# command to run and not two.
+SERVERS := mosquitto influxdb
+demo test bench setup: export DEBIAN := $(SERVERS)
+
+.PHONY: demo test bench check format setup servers lock clean
+
+demo: setup
 	@$(BIN)/python -m deploy.demo $(ARGS)
 
-test: $(READY) servers
+test: setup
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: $(READY) servers
+bench: setup
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: $(READY)
@@ -25,16 +32,18 @@ format: $(READY)
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-$(READY): requirements.lock pyproject.toml deploy/setup/venv.sh
+setup: $(READY) servers
+
+$(READY): requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" sh deploy/setup/venv.sh >&2
 	@touch $@
 
 servers:
-	@sh deploy/setup/debian.sh mosquitto influxdb >&2
+	@sh deploy/setup/debian.sh $(SERVERS) >&2
 
-# Resolves anew; the file carries hashes and no index address.
+# Keeps the versions that still fit; make lock ARGS=--upgrade takes the newest.
 lock:
-	@sh deploy/setup/lock.sh >&2
+	@PYTHON="$(PYTHON)" sh deploy/setup/lock.sh $(ARGS) >&2
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

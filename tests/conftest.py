@@ -1,7 +1,7 @@
-"""Real servers for the tests. Environment variables point them at another InfluxDB or Mosquitto.
+"""Real servers for the tests. Environment variables point them at others than Debian's.
 
-VEND_TEST_INFLUX_URL, _DATABASE, _USERNAME, _SECRET name an InfluxDB of any generation;
-VEND_MOSQUITTO and VEND_INFLUXD name other programs than Debian's.
+VEND_TEST_INFLUX_URL, _DATABASE, _USERNAME, _SECRET name a running InfluxDB of any generation;
+VEND_TEST_MOSQUITTO names another Mosquitto program.
 """
 
 import os
@@ -18,6 +18,9 @@ from deploy.demo.servers import Broker, Influx
 
 settings.register_profile("vendlink", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("vendlink")
+
+if "VEND_TEST_MOSQUITTO" in os.environ:
+    os.environ["VEND_MOSQUITTO"] = os.environ["VEND_TEST_MOSQUITTO"]
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +41,17 @@ def influx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[InfluxSettings]
 
 
 @pytest.fixture
+def own_influx(tmp_path: Path) -> Iterator[Influx]:
+    """An InfluxDB of the test's own, to be killed, wiped and started again."""
+    if "VEND_TEST_INFLUX_URL" in os.environ:
+        pytest.skip("VEND_TEST_INFLUX_URL names an InfluxDB that is not ours to kill")
+    with Influx(tmp_path / "influxd") as server:
+        yield server
+
+
+@pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:
+    """A Mosquitto of the test's own."""
     with Broker(tmp_path / "mosquitto") as server:
         yield server
 
