@@ -36,6 +36,7 @@ def run(settings: EdgeSettings) -> None:
             settings.price_list(),
             version("vendlink"),
             random.Random(),  # noqa: S311  # jitter, not secrets
+            settings.clock_wait_s,
         )
         changer = CoinChanger(money.exponent(settings.currency))
         crashed = _crash_poster(inbox)

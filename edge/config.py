@@ -23,7 +23,11 @@ class SlotConfig(Section):
 
 
 class EdgeSettings(Settings):
-    """`mdb_port` and `board_port`: stable paths, such as those below /dev/serial/by-id."""
+    """`mdb_port` and `board_port`: stable paths, such as those below /dev/serial/by-id.
+
+    `clock_wait_s`: a board without a clock of its own learns the time when its network comes back. So long
+    after the link is up, records with an estimated time wait for it; 0 where nothing sets the clock.
+    """
 
     model_config = SettingsConfigDict(env_prefix="VEND_EDGE_")
 
@@ -33,6 +37,7 @@ class EdgeSettings(Settings):
     status_file: Path
     mdb_port: str
     board_port: str
+    clock_wait_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     keep_days: Annotated[int, Field(ge=1)] = 400
     keep_records: Annotated[int, Field(ge=1_000)] = 500_000
     mqtt: MqttSettings = MqttSettings()

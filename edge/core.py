@@ -8,6 +8,7 @@ and is tried again, so a coin that fell is never forgotten.
 import random
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -87,7 +88,10 @@ Command = act.Effect | Publish | DropConnection
 
 
 class Core:
-    """One machine. `slots` and `prices` are its settings: products, and prices until the cloud sends some."""
+    """One machine. `slots` and `prices` are its settings: products, and prices until the cloud sends some.
+
+    `clock_wait_s`: how long after a connect records with an estimated time wait for a better one.
+    """
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class Core:
         prices: PriceList,
         software: str,
         rng: random.Random,
+        clock_wait_s: float = 0.0,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
@@ -109,11 +114,16 @@ class Core:
         self._published: dict[str, bytes] = {}
         self._told: tuple[State, PricesRefused | None] | None = None
         self._online_since_ns = 0
+        self._clock_wait_s = clock_wait_s
+        self._send_from_s = 0.0  # until then records with an estimated time are held back
+        self._hold_until_s: float | None = None
 
     # ---- events in, commands out
 
     def handle(self, event: CoreEvent, now: Now) -> list[Command]:
         commands: list[Command] = []
+        with suppress(JournalFull):  # tried again with the next event
+            self.journal.correct(now)
         if isinstance(event, Connected | Disconnected | PubAcked | Inbound | Wake):
             self._uplink_event(event, now)
         else:
@@ -128,6 +138,7 @@ class Core:
             case Connected():
                 self.connected = True
                 self._online_since_ns = now.wall_ns
+                self._send_from_s = now.monotonic_s + self._clock_wait_s
                 self._published.clear()
                 self._told = None
                 self.outbox.connected(
@@ -212,7 +223,7 @@ class Core:
             commands.append(DropConnection())
 
     def next_wake_s(self) -> float | None:
-        times = (self.state.deadline_s, self._audit_s, self.outbox.next_wake_s())
+        times = (self.state.deadline_s, self._audit_s, self.outbox.next_wake_s(), self._hold_until_s)
         return min((t for t in times if t is not None), default=None)
 
     # ---- messages out
@@ -220,10 +231,7 @@ class Core:
     def _send(self, now: Now) -> list[Command]:
         if not self.connected:
             return []
-        commands: list[Command] = [
-            self._publish(topics.SALE if m.stream == topics.SALE.name else topics.EVENT, m.payload, m.token)
-            for m in self.outbox.take(self.journal.owed, now.monotonic_s)
-        ]
+        commands = self._send_records(now)
         told = (self.state, self._refused)
         if self._told == told:
             return commands
@@ -240,6 +248,20 @@ class Core:
                 self._published[topic.name] = same
                 commands.append(self._publish(topic, text.encode()))
         return commands
+
+    def _send_records(self, now: Now) -> list[Command]:
+        self._hold_until_s = None
+        if now.monotonic_s < self._send_from_s and self.journal.awaits_time(now):
+            self._hold_until_s = self._send_from_s
+            return []
+        try:
+            self.journal.freeze()
+        except JournalFull:
+            return []  # what may still change cannot be sent
+        return [
+            self._publish(topics.SALE if m.stream == topics.SALE.name else topics.EVENT, m.payload, m.token)
+            for m in self.outbox.take(self.journal.owed, now.monotonic_s)
+        ]
 
     def _publish(self, topic: topics.Topic, payload: bytes, token: int | None = None) -> Publish:
         name = topic.of(self.journal.machine)

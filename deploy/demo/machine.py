@@ -70,7 +70,8 @@ class SimulatedMachine:
         return (
             f'machine = "{self.name}"\ncurrency = "EUR"\ndata_dir = "{self.folder}/data"\n'
             f'status_file = "{self.folder}/status.json"\nmdb_port = "{self._mdb.path}"\n'
-            f'board_port = "{self._motors.path}"\n[mqtt]\nport = {self.link.port}\nkeepalive_s = 5\n{slots}'
+            f'board_port = "{self._motors.path}"\nclock_wait_s = 0\n'
+            f"[mqtt]\nport = {self.link.port}\nkeepalive_s = 5\n{slots}"
         )
 
     def start(self) -> Self:

@@ -5,24 +5,30 @@ synchronous=FULL: measured 0 acknowledged rows lost in 4,000 simulated power cut
 One connection and one process own the file: a second opener is refused. `commit` raises JournalFull when the
 disk has no room; nothing of that step is kept then. Any other sqlite3 error means the disk failed: the
 process must end, and the next start checks the file.
+
+A record is immutable once it may have been sent. Until then a stamp that a clock only estimated is corrected
+when the clock becomes synchronised in the same boot of the board: monotonic time tells how long ago it was.
 """
 
 import fcntl
 import secrets
 import sqlite3
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
 from shared import codec, topics
-from shared.clock import Now
+from shared.clock import Now, Trust
 from shared.messages import SCHEMA_VERSION, Body, Header, Sale, dump_record
 
 _SCHEMA: Final = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
 _SCHEMA_VERSION: Final = 1
 _TICK_NS: Final = 1_000  # the digits below are seq mod 1000, so no two records share a nanosecond
+_TRUSTED_SHIFT_NS: Final = 1_000_000_000
+_ESTIMATES: Final = "FROM record WHERE made_ns IS NOT NULL"
 
 
 class JournalError(Exception):
@@ -70,6 +76,7 @@ class Journal:
             "SELECT coalesce(max(seq), 0), coalesce(max(at_ns), 0) FROM record"
         ).fetchone()
         self._counts = dict(self._db.execute("SELECT state, count(*) FROM record GROUP BY state"))
+        self._has_estimates = bool(self._db.execute(f"SELECT 1 {_ESTIMATES} LIMIT 1").fetchone())
 
     def _open(self, path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=True)
@@ -132,32 +139,86 @@ class Journal:
 
     def commit(self, state: bytes, bodies: Sequence[Body], now: Now) -> None:
         """Number, stamp and store the bodies and the state in one transaction, fsync included."""
-        seq, at_ns = self._seq, self._at_ns
-        rows = []
-        for body in bodies:
-            seq += 1
-            at_ns = _stamp(now.wall_ns, at_ns, seq)
-            header = Header(
-                v=SCHEMA_VERSION,
-                machine=self.machine,
-                epoch=self.epoch,
-                seq=seq,
-                at_ns=at_ns,
-                clock=now.trust,
+        with self._writing():
+            seq, at_ns = self._seq, self._correct(now)
+            made = (None, None) if now.trust == "synced" else (now.boot, _ns(now.monotonic_s))
+            rows = []
+            for body in bodies:
+                seq += 1
+                at_ns = _stamp(now.wall_ns, at_ns, seq)
+                header = Header(
+                    v=SCHEMA_VERSION,
+                    machine=self.machine,
+                    epoch=self.epoch,
+                    seq=seq,
+                    at_ns=at_ns,
+                    clock=_trust(now, at_ns, now.wall_ns),
+                )
+                rows.append((seq, at_ns, stream_of(body), codec.pack(dump_record(header, body)), *made))
+            self._db.executemany(
+                "INSERT INTO record (seq, at_ns, stream, body, boot, made_ns) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
-            rows.append((seq, at_ns, stream_of(body), codec.pack(dump_record(header, body))))
+            self._db.execute("UPDATE journal SET state = ?", (state,))
+        self._seq, self._at_ns = seq, at_ns
+        self._has_estimates = now.trust != "synced" and (self._has_estimates or bool(rows))
+        self._counts["owed"] = self._counts.get("owed", 0) + len(rows)
+
+    # ---- times that a clock only estimated
+
+    def awaits_time(self, now: Now) -> bool:
+        """Whether records not yet sent would get a better time from a clock that becomes synchronised now."""
+        return self._has_estimates and bool(
+            self._db.execute(f"SELECT 1 {_ESTIMATES} AND boot = ? LIMIT 1", (now.boot,)).fetchone()
+        )
+
+    def correct(self, now: Now) -> None:
+        """Give records of this boot that were never sent their true time, if `now` is synchronised."""
+        if self._has_estimates and now.trust == "synced":
+            with self._writing():
+                at_ns = self._correct(now)
+            self._at_ns, self._has_estimates = at_ns, False
+
+    def freeze(self) -> None:
+        """All records may be sent from here on: no stamp changes any more."""
+        if self._has_estimates:
+            with self._writing():
+                self._db.execute("UPDATE record SET boot = NULL, made_ns = NULL WHERE made_ns IS NOT NULL")
+            self._has_estimates = False
+
+    def _correct(self, now: Now) -> int:
+        """The newest stamp, once those that may be corrected are. They are the last ones of the journal."""
+        at_ns: int = self._at_ns
+        if now.trust != "synced" or not self._has_estimates:
+            return at_ns
+        rows = self._db.execute(
+            f"SELECT seq, body, made_ns {_ESTIMATES} AND boot = ? ORDER BY seq", (now.boot,)
+        ).fetchall()
+        first = rows[0][0] if rows else self._seq + 1
+        # Out of the way first: no two records share a stamp, not even in passing.
+        self._db.execute("UPDATE record SET at_ns = -seq WHERE seq >= ?", (first,))
+        (at_ns,) = self._db.execute(
+            "SELECT coalesce(max(at_ns), 0) FROM record WHERE seq < ?", (first,)
+        ).fetchone()
+        for seq, body, made_ns in rows:
+            wall_ns = now.wall_ns - (_ns(now.monotonic_s) - made_ns)
+            at_ns = _stamp(wall_ns, at_ns, seq)
+            fields = codec.unpack(body)
+            assert isinstance(fields, dict)
+            corrected = codec.pack({**fields, "at_ns": at_ns, "clock": _trust(now, at_ns, wall_ns)})
+            self._db.execute("UPDATE record SET at_ns = ?, body = ? WHERE seq = ?", (at_ns, corrected, seq))
+        self._db.execute("UPDATE record SET boot = NULL, made_ns = NULL WHERE made_ns IS NOT NULL")
+        return at_ns
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One transaction. Raises JournalFull when the disk has no room for it."""
         try:
             with _transaction(self._db):
-                self._db.executemany(
-                    "INSERT INTO record (seq, at_ns, stream, body) VALUES (?, ?, ?, ?)", rows
-                )
-                self._db.execute("UPDATE journal SET state = ?", (state,))
+                yield
         except sqlite3.OperationalError as error:
             if _is_full(error):
                 raise JournalFull("the disk is full") from None
             raise
-        self._seq, self._at_ns = seq, at_ns
-        self._counts["owed"] = self._counts.get("owed", 0) + len(rows)
 
     def owed(self, stream: str, after_seq: int, limit: int) -> list[Owed]:
         """The oldest owed records of a stream after `after_seq`, in order."""
@@ -174,16 +235,14 @@ class Journal:
         A record parked by mistake and stored later counts as stored; a stored one is never parked again.
         """
         try:
-            with _transaction(self._db):
+            with self._writing():
                 for first, last in stored:
                     self._move("stored", "state <> 'stored' AND seq BETWEEN ? AND ?", (first, last))
                 for seq, reason in refused:
                     if self._move("parked", "state = 'owed' AND seq = ?", (seq,)):
                         self._db.execute("UPDATE record SET refused = ? WHERE seq = ?", (reason, seq))
-        except sqlite3.OperationalError as error:
+        except JournalFull:
             self._counts = dict(self._db.execute("SELECT state, count(*) FROM record GROUP BY state"))
-            if _is_full(error):
-                raise JournalFull("the disk is full") from None
             raise
 
     def _move(self, state: str, where: str, values: tuple[int, ...]) -> int:
@@ -224,11 +283,20 @@ def stream_of(body: Body) -> str:
     return topics.SALE.name if isinstance(body, Sale) else topics.EVENT.name
 
 
+def _ns(seconds: float) -> int:
+    return round(seconds * 10**9)
+
+
 def _stamp(wall_ns: int, last_ns: int, seq: int) -> int:
     """A time that rises strictly with seq, however the wall clock jumps or stands still."""
     below = seq % _TICK_NS
     at_ns = wall_ns // _TICK_NS * _TICK_NS + below
     return at_ns if at_ns > last_ns else (last_ns // _TICK_NS + 1) * _TICK_NS + below
+
+
+def _trust(now: Now, at_ns: int, wall_ns: int) -> Trust:
+    """A stamp that must lie behind one from a clock that ran ahead is no time of day any more."""
+    return now.trust if at_ns - wall_ns < _TRUSTED_SHIFT_NS else "estimated"
 
 
 def _create(db: sqlite3.Connection) -> None:

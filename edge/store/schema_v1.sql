@@ -12,10 +12,14 @@ CREATE TABLE record (
     stream  TEXT NOT NULL,             -- topic name: sale | event
     body    BLOB NOT NULL,             -- the bytes that are sent, made once
     state   TEXT NOT NULL DEFAULT 'owed' CHECK (state IN ('owed', 'stored', 'parked')),
-    refused TEXT                       -- why the cloud would not take it, when parked
+    refused TEXT,                      -- why the cloud would not take it, when parked
+    boot    TEXT,                      -- and made_ns: of a stamp that is an estimate and may still be corrected,
+    made_ns INTEGER                    -- the run of the board, and the monotonic time in it
 ) STRICT;
 
 CREATE INDEX record_owed ON record (stream, seq) WHERE state = 'owed';
 CREATE INDEX record_unsettled ON record (state, seq) WHERE state <> 'stored';
+
+CREATE INDEX record_estimated ON record (seq) WHERE made_ns IS NOT NULL;
 
 PRAGMA user_version = 1;

@@ -6,7 +6,7 @@ database may be away; the edge may be killed between any two events. Ground trut
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,15 @@ from edge.sale.state import SlotSetting
 from edge.store.journal import Journal
 from shared import codec, topics
 from shared.capture import Message
-from shared.clock import Now
+from shared.clock import Now, Trust
 from shared.messages import PriceList
 
 VALUES_MINOR = (5, 10, 20, 50, 100, 200)
 SLOTS = (SlotSetting("A1", "cola", 250, 250), SlotSetting("A2", "chips", 250, 250))
 PRICES = PriceList(version=0, currency="EUR", prices={"A1": 150, "A2": 90})
 MACHINE = "m1"
+START_S = 1_790_000_000
+CLOCK_WAIT_S = 1.0
 
 
 class NoArchive:
@@ -80,6 +82,9 @@ class World:
         self.acks: list[tuple[int, int]] = []
         self.doubtful_kills = 0
         self.soon: list[ev.Event] = []  # what devices will say next
+        self.made_s: list[float] = []  # true time of each record, by seq
+        self.power = 0  # runs of the board: a process may be killed without the board losing power
+        self.clock_error_s: float | None = None  # None: synchronised
         self.boot()
 
     # ---- the machine
@@ -87,7 +92,7 @@ class World:
     def boot(self) -> None:
         self.journal = Journal(self.folder / "journal.db", MACHINE)
         self.journal._db.execute("PRAGMA synchronous=OFF")  # thousands of runs; power cuts are another test
-        self.core = Core(self.journal, SLOTS, PRICES, "test", random.Random(self.rng.random()))
+        self.core = Core(self.journal, SLOTS, PRICES, "test", random.Random(self.rng.random()), CLOCK_WAIT_S)
         self.up = False
         self.soon = []
         self.send(ev.Booted())
@@ -98,18 +103,29 @@ class World:
         """kill -9: what the devices had under way happens, and nobody hears of it."""
         if any(isinstance(event, ev.VendEnded) for event in self.soon):
             self.doubtful_kills += 1
+        if self.rng.random() < 0.5:  # the whole board, which then has no idea what time it is
+            self.power += 1
+            self.clock_error_s = self.rng.choice((-START_S, -86_400.0, 3_600.0))
         self.journal.close()
         self.boot()
 
     def send(self, event: CoreEvent) -> None:
         commands = self.core.handle(event, self.now())
         assert self.core.state.balanced()
+        self.made()
         for command in commands:
             self.perform(command)
 
     def now(self) -> Now:
         self.now_s += 0.01
-        return Now(round(self.now_s * 10**9), self.now_s, "synced")
+        wall_ns = round((START_S + self.now_s + (self.clock_error_s or 0.0)) * 10**9)
+        trust: Trust = "synced" if self.clock_error_s is None else "estimated"
+        return Now(wall_ns, self.now_s, trust, str(self.power))
+
+    def made(self) -> None:
+        """Remember when each new record was made."""
+        new = self.journal.counts.owed + self.journal.counts.stored + self.journal.counts.parked
+        self.made_s += [self.now_s] * (new - len(self.made_s))
 
     def perform(self, command: Command) -> None:
         hardware = self.hardware
@@ -175,28 +191,33 @@ class World:
     # ---- one thing that happens
 
     def turn(self) -> None:
-        do = self.rng.random()
-        if do < 0.30:
-            self.insert()
-        elif do < 0.50:
-            self.send(ev.SlotSelected(self.rng.choice(("A1", "A2", "Z9"))))
-        elif do < 0.55:
-            self.send(ev.Lever())
-        elif do < 0.75:
-            self.devices()
-        elif do < 0.90:
-            self.deliver(lossy=True)
-        elif do < 0.95:
-            (self.cut if self.up else self.connect)()
-        elif do < 0.96:
-            self.wire.clear()  # the broker lost its disk
-            if self.up:
-                self.cut()
-        elif do < 0.97:
-            self.kill()
-        else:
-            self.now_s += self.rng.uniform(0, 10)
-            self.send(Wake())
+        (action,) = self.rng.choices(list(ACTIONS), weights=list(ACTIONS.values()))
+        action(self)
+
+    def select(self) -> None:
+        self.send(ev.SlotSelected(self.rng.choice(("A1", "A2", "Z9"))))
+
+    def lever(self) -> None:
+        self.send(ev.Lever())
+
+    def take_in(self) -> None:
+        self.deliver(lossy=True)
+
+    def link(self) -> None:
+        (self.cut if self.up else self.connect)()
+
+    def amnesia(self) -> None:
+        """The broker lost its disk."""
+        self.wire.clear()
+        if self.up:
+            self.cut()
+
+    def set_clock(self) -> None:
+        self.clock_error_s = None
+
+    def wait(self) -> None:
+        self.now_s += self.rng.uniform(0, 10)
+        self.send(Wake())
 
     def insert(self) -> None:
         if not self.hardware.accepting:
@@ -226,6 +247,21 @@ class World:
             self.now_s += 5.0
             self.send(Wake())
         raise AssertionError(f"still owed: {self.journal.counts}")
+
+
+# What may happen, and how often.
+ACTIONS: dict[Callable[[World], None], int] = {
+    World.insert: 30,
+    World.select: 20,
+    World.lever: 5,
+    World.devices: 20,
+    World.take_in: 15,
+    World.link: 5,
+    World.amnesia: 1,
+    World.kill: 1,
+    World.set_clock: 1,
+    World.wait: 2,
+}
 
 
 def records(journal: Journal) -> list[dict[str, Any]]:

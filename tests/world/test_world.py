@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.world.model import World, records
+from tests.world.model import START_S, World, records
 
 SEEDS = range(60)
 TURNS = 400
@@ -22,6 +22,9 @@ def test_nothing_is_lost_doubled_or_invented(tmp_path: Path, seed: int) -> None:
     assert [r["seq"] for r in kept] == list(range(1, len(kept) + 1))
     times = [r["at_ns"] for r in kept]
     assert times == sorted(set(times))
+    for record, made_s in zip(kept, world.made_s, strict=True):
+        if record["clock"] == "synced":
+            assert abs(record["at_ns"] / 10**9 - START_S - made_s) < 2
 
     sales = [r for r in kept if r["kind"] == "sale"]
     doubtful = [r for r in sales if r["outcome"] == "doubtful"]

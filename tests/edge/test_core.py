@@ -1,0 +1,102 @@
+"""The core between journal, sale and uplink: what is committed, what leaves, and when."""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from edge.core import Command, Connected, Core, Disconnected, Inbound, Publish, Wake
+from edge.sale import events as ev
+from edge.sale.state import SlotSetting
+from edge.store.journal import Journal
+from shared import codec, topics
+from shared.clock import Now
+from shared.messages import PriceList, Receipt
+
+SLOTS = (SlotSetting("A1", "cola", 10, 10),)
+PRICES = PriceList(version=0, currency="EUR", prices={"A1": 150})
+TRUE_NS = 1_790_000_000 * 10**9
+WAIT_S = 10.0
+ONLINE = Connected(session_present=False, max_packet_bytes=None)
+
+
+def at(monotonic_s: float, *, synced: bool = False) -> Now:
+    """A board that starts in 1970 until it is told the time."""
+    wall_ns = round(monotonic_s * 10**9) + (TRUE_NS if synced else 0)
+    return Now(wall_ns, monotonic_s, "synced" if synced else "estimated", "boot")
+
+
+@pytest.fixture
+def core(tmp_path: Path) -> Iterator[Core]:
+    with Journal(tmp_path / "journal.db", "m1") as journal:
+        yield Core(journal, SLOTS, PRICES, "test", random.Random(1), WAIT_S)
+
+
+def records(commands: Sequence[Command]) -> list[dict[str, object]]:
+    """The journal's records in what is published."""
+    found: list[dict[str, object]] = []
+    for command in commands:
+        if isinstance(command, Publish) and command.token is not None:
+            message = codec.unpack(command.payload)
+            assert isinstance(message, tuple)
+            found += message
+    return found
+
+
+def test_records_of_a_board_without_a_clock_leave_with_their_true_time(core: Core) -> None:
+    core.handle(ev.Booted(), at(5.0))
+    assert records(core.handle(ONLINE, at(20.0))) == []
+    wake_s = core.next_wake_s()
+    assert wake_s is not None
+    assert wake_s <= 20.0 + WAIT_S
+    left = records(core.handle(Wake(), at(22.0, synced=True)))
+    assert [(r["kind"], r["clock"]) for r in left] == [("boot", "synced"), ("audit", "synced")]
+    assert {round((int(str(r["at_ns"])) - TRUE_NS) / 10**9) for r in left} == {5}
+
+
+def test_records_do_not_wait_for_a_time_that_does_not_come(core: Core) -> None:
+    core.handle(ev.Booted(), at(5.0))
+    core.handle(ONLINE, at(20.0))
+    assert records(core.handle(Wake(), at(29.9))) == []
+    left = records(core.handle(Wake(), at(30.0)))
+    assert [r["clock"] for r in left] == ["estimated", "estimated"]
+    # What has left is what it is, also when the receipt got lost and the clock knows better.
+    core.handle(Disconnected("cut"), at(31.0, synced=True))
+    again = records(core.handle(ONLINE, at(40.0, synced=True)))
+    assert again == left
+
+
+def test_a_good_clock_is_not_waited_for(core: Core) -> None:
+    core.handle(ev.Booted(), at(5.0, synced=True))
+    assert len(records(core.handle(ONLINE, at(20.0, synced=True)))) == 2
+
+
+def test_only_a_receipt_of_this_journal_settles(core: Core) -> None:
+    now = at(5.0, synced=True)
+    core.handle(ev.Booted(), now)
+    core.handle(ONLINE, now)
+    for epoch, owed in (("000000000000", 2), (core.journal.epoch, 0)):
+        receipt = Receipt(epoch=epoch, stored=((1, 2),))
+        core.handle(Inbound(topics.RECEIPT.of("m1"), codec.pack(receipt.model_dump())), now)
+        assert core.journal.counts.owed == owed
+
+
+@pytest.mark.parametrize("payload", [b"", b"\xc1", b"\x80", codec.pack({"v": 1, "epoch": "x"})])
+def test_an_unreadable_receipt_settles_nothing(core: Core, payload: bytes) -> None:
+    now = at(5.0, synced=True)
+    core.handle(ev.Booted(), now)
+    core.handle(ONLINE, now)
+    core.handle(Inbound(topics.RECEIPT.of("m1"), payload), now)
+    assert core.journal.counts.owed == 2
+
+
+def test_what_is_meant_for_another_machine_is_not_ours(core: Core) -> None:
+    now = at(5.0, synced=True)
+    core.handle(ev.Booted(), now)
+    wanted = PriceList(version=4, currency="EUR", prices={"A1": 10}).model_dump_json().encode()
+    core.handle(Inbound(topics.PRICES.of("m2"), wanted), now)
+    core.handle(Inbound("vend/v1/m1/nothing", wanted), now)
+    assert core.state.prices == PRICES
+    core.handle(Inbound(topics.PRICES.of("m1"), wanted), now)
+    assert core.state.prices.prices == {"A1": 10}
