@@ -109,17 +109,26 @@ class Fleet:
         """Sales in InfluxDB, by machine."""
         return stored(self.influx.url, self.influx.database)
 
+    def query(self, influxql: str) -> list[dict[str, Any]]:
+        return query(self.influx.url, self.influx.database, influxql)
+
 
 def stored(url: str, database: str) -> dict[str, Books]:
     """Count and value of the sales in InfluxDB, by machine."""
+    rows = query(
+        url, database, 'SELECT count("seq") AS n, sum("price_minor") AS v FROM "sale" GROUP BY "machine"'
+    )
+    return {row["machine"]: Books(row["n"], row["v"]) for row in rows}
+
+
+def query(url: str, database: str, influxql: str) -> list[dict[str, Any]]:
+    """Rows of one statement, times in ns."""
 
     async def ask() -> list[dict[str, Any]]:
         async with InfluxClient(InfluxSettings(url=url, database=database)) as client:
-            return await client.query(
-                'SELECT count("seq") AS n, sum("price_minor") AS v FROM "sale" GROUP BY "machine"'
-            )
+            return await client.query(influxql)
 
-    return {row["machine"]: Books(row["n"], row["v"]) for row in asyncio.run(ask())}
+    return asyncio.run(ask())
 
 
 def wait_for(what: str, condition: Callable[[], object], limit_s: float = WAIT_LIMIT_S) -> None:

@@ -130,9 +130,13 @@ class SimulatedMachine:
         coins = self.changer.truth()
         return Books(drops, coins.taken_minor() - coins.paid_minor())
 
-    def journal(self) -> Books:
-        """The sales in the journal's own records. The edge must not be running."""
+    def records(self) -> list[dict[str, Any]]:
+        """Every record of the journal, in order. The edge must not be running."""
         with closing(sqlite3.connect(self.folder / "data" / "journal.db")) as db:
             bodies = [codec.unpack(body) for (body,) in db.execute("SELECT body FROM record ORDER BY seq")]
-        sales = [body for body in bodies if isinstance(body, dict) and body["kind"] == "sale"]
+        return [body for body in bodies if isinstance(body, dict)]
+
+    def journal(self) -> Books:
+        """The sales in the journal's own records. The edge must not be running."""
+        sales = [record for record in self.records() if record["kind"] == "sale"]
         return Books(len(sales), sum(sale["price_minor"] for sale in sales))

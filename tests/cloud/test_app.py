@@ -83,6 +83,28 @@ def test_poison_in_the_middle_harms_nothing_else(
     assert b"\xc1 no msgpack" in archived(cloud)
 
 
+POISON = {
+    "undecodable": b"\xc1 no msgpack",
+    "oversized": bytes(codec.MAX_MESSAGE_BYTES + 1),
+    "from the future": codec.pack([{**sale("m1", 1), "v": 9}]),
+}
+
+
+@pytest.mark.parametrize("payload", POISON.values(), ids=POISON.keys())
+def test_the_message_behind_a_poisonous_one_is_stored_within_a_second(
+    cloud: Cloud, far: Machine, machine: str, influx: InfluxSettings, payload: bytes
+) -> None:
+    eventually(lambda: is_listening(cloud))
+    far.send(sale(machine, 1))
+    eventually(lambda: far.stored() == {1})
+    far.send_raw(payload)
+    far.send(sale(machine, 2))
+    eventually(lambda: far.stored() == {1, 2}, 1.0)
+    assert seqs_in(influx, machine) == [1, 2]
+    (letter,) = cloud.json("dead-letters")
+    assert letter["reason"]
+
+
 def test_sent_again_it_is_receipted_again_and_stored_once(
     cloud: Cloud, far: Machine, machine: str, influx: InfluxSettings
 ) -> None:
