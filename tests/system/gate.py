@@ -1,7 +1,7 @@
 """A relay in front of a broker that reads MQTT packets, and stops before one that is named.
 
-What it stops never reaches the broker, and nothing after it does: the moment between two packets lasts until the
-client is killed.
+What it stops never reaches the broker, and nothing after it does: the moment between two packets lasts until
+the client is killed.
 """
 
 import socket
@@ -25,7 +25,7 @@ def receipt(packet: bytes) -> bool:
 
 
 class Gate:
-    """Relays every connection to `target`. `stop_before` arms it; `stopped` is set when it has stopped one."""
+    """Relays every connection to `target`. `stop_before` arms it, `stopped` tells that it has stopped one."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target
