@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.batch import Arrived
+from shared.network import send_at_once
 from shared.settings import MqttSettings
 
 RECEIVE_MAXIMUM: Final = 1_000
@@ -67,6 +68,7 @@ class Connection:
         except MqttError:
             self._paho.disconnect()  # aiomqtt leaves the socket of a broker that never answered
             raise
+        send_at_once(self._paho.socket())
         return self
 
     async def __aexit__(self, *error: object) -> None:

@@ -22,6 +22,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.core import Connected, Disconnected, Inbound, PubAcked, Publish
 from shared import topics
+from shared.network import send_at_once
 from shared.settings import MqttSettings
 
 _log = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class Uplink:
         reason = "broker unreachable"
         try:
             self._connect(client)
+            send_at_once(client.socket())
             with self._lock:
                 self._client = client
                 self._tokens.clear()

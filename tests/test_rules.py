@@ -19,6 +19,7 @@ THREADED = {"edge/mdb/bus.py", "edge/motors/board.py"}  # where a pure core gets
 OUTERMOST = {"edge/uplink.py", "edge/serial_port.py"}  # a thread's last frame: records and ends the process
 PACED = {
     "tests/helpers.py",  # polls for the threaded tests
+    "tests/bench/live.py",  # looks for the drop more often than helpers do
     "tests/cloud/test_mqtt.py",  # polls inside an event loop
     "tests/cloud/test_influx_real.py",  # the same, and lets some writing happen before the kill
 }
@@ -106,6 +107,7 @@ def test_the_broker_carries_every_message_the_programs_read(name: str) -> None:
     assert int(settings["max_packet_size"]) >= codec.MAX_MESSAGE_BYTES + topic_and_properties
     assert "message_size_limit" not in settings  # answers "success" for what it drops
     assert settings["max_queued_messages"] == "0"
+    assert settings["set_tcp_nodelay"] == "true"  # receipts wait 40 ms without it
     assert int(settings["max_queued_bytes"]) > 0
 
 

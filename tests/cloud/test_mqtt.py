@@ -1,6 +1,7 @@
 """A connection to the real broker: what is acknowledged, what comes again, what is refused."""
 
 import asyncio
+import socket
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -66,6 +67,16 @@ def test_what_is_published_arrives_in_order(broker: Broker, protocol: Protocol) 
             assert (first.topic, first.qos, first.retain, first.arrived_ns) == (TOPIC, 1, False, 42)
             kept = {"ContentType": "application/msgpack"} if protocol == "5" else {}
             assert taken[0].properties == kept
+
+    run(test)
+
+
+def test_small_packets_leave_at_once(broker: Broker) -> None:
+    async def test() -> None:
+        async with connect(broker) as cloud:
+            sock = cloud._paho.socket()
+            assert isinstance(sock, socket.socket)
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
     run(test)
 
