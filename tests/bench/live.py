@@ -34,7 +34,9 @@ def measure(folder: Path) -> list[Figure]:
         wait_for("nothing owed", lambda: machine.status()["owed"] == 0)
         up = (machine.link.sent_bytes - sent) / SALES
         down = (machine.link.received_bytes - received) / SALES
-    how = f"{SALES} sales; about 100 ms of it pass before the board, which polls every 200 ms, reports the stop"
+    how = (
+        f"{SALES} sales; about 100 ms of it pass before the board, which polls every 200 ms, reports the stop"
+    )
     wire = "TCP payload with all that belongs to a sale: coin, sale, stock, PUBACKs; receipts"
     return [
         Figure("motor stop to queryable, p50", (percentile(latencies_ms, 0.5),), "ms", how, "< 250 ms"),
