@@ -198,8 +198,10 @@ class Influx(Server):
     username: str | None = None
     secret: str | None = None
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, http: str = "") -> None:
+        """`http`: lines of the configuration's [http] table beside ours."""
         super().__init__(folder, ports=2)
+        self._http = http
 
     @property
     def url(self) -> str:
@@ -222,6 +224,7 @@ bind-address = "{self.host}:{rpc}"
 [http]
   bind-address = "{self.host}:{http}"
   log-enabled = false
+  {self._http}
 [monitor]
   store-enabled = false
 [continuous_queries]

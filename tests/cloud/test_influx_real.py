@@ -81,6 +81,21 @@ def test_the_guilty_point_is_refused_and_its_neighbours_are_there(
     assert receipt.stored == ((1, 4), (6, 11), (13, 20))
 
 
+def test_what_is_too_large_for_the_database_arrives_in_pieces(tmp_path: Path) -> None:
+    lines = lines_of("m1", *range(1, 101))
+    limit = len("\n".join(lines)) // 7
+
+    async def run(url: str) -> tuple[dict[int, str], list[dict[str, Any]]]:
+        async with Influx(InfluxSettings(url=url)) as client:
+            await client.create_database()
+            return await client.write(lines), await sales(client, "m1")
+
+    with InfluxServer(tmp_path / "influxd", f"max-body-size = {limit}") as server:
+        refused, rows = asyncio.run(run(server.url))
+    assert refused == {}
+    assert [row["seq"] for row in rows] == list(range(1, 101))
+
+
 def test_the_database_is_made_by_the_first_write_and_after_it_was_dropped(tmp_path: Path) -> None:
     async def nap(_pause_s: float) -> None:
         """Try again at once."""
