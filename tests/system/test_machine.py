@@ -101,6 +101,8 @@ def test_a_second_process_is_refused(offline: SimulatedMachine) -> None:
 
 
 def test_full_disk_stops_sales_with_a_reason_and_room_resumes_them(tmp_path: Path) -> None:
+    if subprocess.run(["unshare", "-rm", "true"], check=False, capture_output=True).returncode:
+        pytest.skip("a small disk needs a mount namespace, which this container or chroot does not give")
     disk = tmp_path / "disk"
     disk.mkdir()
     with (
