@@ -57,13 +57,15 @@ from edge.mdb.coin_phases import (
     Phase,
 )
 from edge.mdb.coin_repeats import Repeats
-from edge.mdb.frame import Ack, Block, Data, Reply, Silence
+from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S, Faults
 from edge.sale.effects import AcceptCoins, Effect, PayOut
 from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, Lever, PayoutEnded
 
 
 class CoinChanger:
+    address = Address.CHANGER
+
     def __init__(self, minor_exponent: int = 2) -> None:
         self._minor_exponent = minor_exponent
         self._phase = Phase.PROBE
@@ -147,6 +149,10 @@ class CoinChanger:
         if now_s > self._deadline_s:
             events += self._lose("payout_timeout" if self._online else "start_timeout", now_s)
         return events
+
+    def on_pushed(self, data: bytes, now_s: float) -> list[DriverEvent]:
+        self._asked_s = now_s
+        return self.on_reply(POLL, Data(data), now_s)
 
     # Replies, one method for each command
 

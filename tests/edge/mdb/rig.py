@@ -2,23 +2,27 @@
 
 from collections.abc import Callable
 
+from edge.mdb.adapters import ADAPTERS
 from edge.mdb.coin import CoinChanger
 from edge.mdb.dialogue import Dialogue
-from edge.mdb.qibixx import QibixxAdapter
+from edge.mdb.frame import Block, Reply
 from edge.sale.effects import AcceptCoins, Effect, PayOut
-from edge.sale.events import ChangerReady, CoinIn, DriverEvent, PayoutEnded
+from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, PayoutEnded
 from edge.sim.bus import VirtualBus
 from edge.sim.changer import SimChanger
 from edge.sim.qibixx import SimQibixx
+from edge.sim.wafer import SimWafer
 
 STEP_S = 0.005
+SIM_ADAPTERS: dict[str, type[SimQibixx | SimWafer]] = {"qibixx": SimQibixx, "wafer": SimWafer}
 
 
 class Rig:
-    def __init__(self, changer: SimChanger | None = None) -> None:
+    def __init__(self, changer: SimChanger | None = None, adapter: str = "qibixx") -> None:
         self.sim = changer or SimChanger()
         self.bus = VirtualBus([self.sim])
-        self.adapter = SimQibixx(self.bus)
+        self._adapter_name = adapter
+        self.adapter = SIM_ADAPTERS[adapter](self.bus)
         self.events: list[DriverEvent] = []
         self.now_s = 0.0
         self.sent: list[bytes] = []
@@ -29,7 +33,7 @@ class Rig:
     def restart(self) -> None:
         """A new process on the machine; adapter and changer carry on."""
         self.driver = CoinChanger()
-        self.dialogue = Dialogue(QibixxAdapter(), [self.driver])
+        self.dialogue = Dialogue(ADAPTERS[self._adapter_name](), [self.driver])
         self._held = b""
         self.dialogue.opened(self.now_s)
 
@@ -79,5 +83,32 @@ class Rig:
         return sum(event.value_minor for event in self.events if isinstance(event, CoinIn))
 
     def dispensed(self) -> int:
-        """How many DISPENSE commands the driver sent."""
+        """How many DISPENSE commands the driver sent through the Qibixx adapter."""
         return sum(line.startswith(b"R,0D") for line in self.sent)
+
+
+class Asker:
+    """A peripheral that always asks the same and keeps what it heard."""
+
+    def __init__(self, head: int) -> None:
+        self.block = Block(head)
+        self.address = self.block.address
+        self.heard: list[Reply] = []
+        self.next_wake_s = 0.0
+
+    def next_request(self, now_s: float) -> Block | None:
+        return self.block if now_s >= self.next_wake_s else None
+
+    def on_reply(self, block: Block, reply: Reply, now_s: float) -> list[DriverEvent]:
+        assert block == self.block
+        self.heard.append(reply)
+        return []
+
+    def on_pushed(self, data: bytes, now_s: float) -> list[DriverEvent]:
+        raise NotImplementedError
+
+    def perform(self, effect: Effect, now_s: float) -> None:
+        raise NotImplementedError
+
+    def bus_lost(self, reason: str, now_s: float) -> list[DriverEvent]:
+        return [ChangerLost(reason)]

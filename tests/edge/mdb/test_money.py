@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.mdb.adapters import ADAPTERS
 from edge.sale.effects import PayOut
 from edge.sale.events import ChangerReady, PayoutEnded
 from edge.sim.bus import Fault
@@ -13,9 +14,9 @@ COINS = (3, 5, 5, 3, 0)
 PAID = (2, 0, 0, 2)
 
 
-def story(fault: Fault | None, at: int) -> tuple[Rig, int]:
+def story(fault: Fault | None, at: int, adapter: str) -> tuple[Rig, int]:
     """Coins in, change out, with one fault at this exchange; how many exchanges it took."""
-    rig = Rig()
+    rig = Rig(adapter=adapter)
     if fault is not None:
         rig.bus.fault_at[at] = fault
     rig.ready(accept=True)
@@ -29,11 +30,12 @@ def story(fault: Fault | None, at: int) -> tuple[Rig, int]:
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_any_single_fault_loses_and_doubles_nothing(fault: Fault) -> None:
-    _, exchanges = story(None, 0)
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_any_single_fault_loses_and_doubles_nothing(adapter: str, fault: Fault) -> None:
+    _, exchanges = story(None, 0, adapter)
     assert exchanges > 30
     for at in range(exchanges):
-        rig, _ = story(fault, at)
+        rig, _ = story(fault, at, adapter)
         truth = rig.sim.truth()
         assert rig.credited_minor() == truth.taken_minor(), at
         assert sum(truth.inserted.values()) == len(COINS)
@@ -43,15 +45,16 @@ def test_any_single_fault_loses_and_doubles_nothing(fault: Fault) -> None:
         assert all(paid <= want for paid, want in zip(truth.paid.values(), (2, 2), strict=False)), at
 
 
+@pytest.mark.parametrize("adapter", ADAPTERS)
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.sampled_from([0, 3, 4, 5]), max_size=8),
     st.dictionaries(st.integers(0, 80), st.just(Fault.ACK_LOST), max_size=20),
 )
 def test_any_lost_acknowledgements_lose_and_double_nothing(
-    coins: list[int], faults: dict[int, Fault]
+    adapter: str, coins: list[int], faults: dict[int, Fault]
 ) -> None:
-    rig = Rig()
+    rig = Rig(adapter=adapter)
     rig.bus.fault_at.update(faults)
     rig.ready(accept=True)
     for coin in coins:
