@@ -4,10 +4,20 @@ from collections.abc import Callable
 
 from edge.mdb.adapters import ADAPTERS
 from edge.mdb.coin import CoinChanger
+from edge.mdb.coin_codes import COIN_TYPES
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import Block, Reply
 from edge.sale.effects import AcceptCoins, Effect, PayOut
-from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, PayoutEnded
+from edge.sale.events import (
+    ChangerLost,
+    ChangerReady,
+    CoinIn,
+    CoinsLoaded,
+    CoinsTaken,
+    DriverEvent,
+    PayoutEnded,
+    PeripheralEvent,
+)
 from edge.sim.bus import VirtualBus
 from edge.sim.changer import SimChanger
 from edge.sim.qibixx import SimQibixx
@@ -23,7 +33,7 @@ class Rig:
         self.bus = VirtualBus([self.sim])
         self._adapter_name = adapter
         self.adapter = SIM_ADAPTERS[adapter](self.bus)
-        self.events: list[DriverEvent] = []
+        self.events: list[PeripheralEvent] = []
         self.now_s = 0.0
         self.sent: list[bytes] = []
         self.answers_held = False  # answers stay in the line while true
@@ -46,7 +56,7 @@ class Rig:
             self.sent.append(send.strip())
         self.events += events
 
-    def run(self, duration_s: float) -> list[DriverEvent]:
+    def run(self, duration_s: float) -> list[PeripheralEvent]:
         """What happens within this time."""
         before = len(self.events)
         until_s = self.now_s + duration_s
@@ -54,7 +64,7 @@ class Rig:
             self.step()
         return self.events[before:]
 
-    def until(self, kind: type[DriverEvent], limit_s: float = 30.0) -> list[DriverEvent]:
+    def until(self, kind: type[PeripheralEvent], limit_s: float = 30.0) -> list[PeripheralEvent]:
         """What happens until an event of this kind has come."""
         before = len(self.events)
         until_s = self.now_s + limit_s
@@ -67,14 +77,29 @@ class Rig:
         self.events += self.dialogue.perform(effect, self.now_s)
 
     def ready(self, *, accept: bool = False) -> ChangerReady:
-        if accept:
-            self.do(AcceptCoins(enabled=True))
+        """Started, and the sale has read it."""
+        self.do(AcceptCoins(enabled=accept))
         ready = self.until(ChangerReady)[-1]
         assert isinstance(ready, ChangerReady)
+        self.do(AcceptCoins(enabled=accept))
         return ready
 
+    def told_tubes(self) -> tuple[int, ...]:
+        """What a sale that has read every event takes the tubes to hold."""
+        tubes = [0] * COIN_TYPES
+        for event in self.events:
+            match event:
+                case CoinIn():
+                    tubes[event.coin] = event.in_tube
+                case ChangerReady() | PayoutEnded() | CoinsLoaded() | CoinsTaken():
+                    tubes = list(event.tubes)
+        return tuple(tubes)
+
+    def order(self, *coins: int) -> None:
+        self.do(PayOut(coins, self.told_tubes()))
+
     def pay(self, *coins: int) -> PayoutEnded:
-        self.do(PayOut(coins))
+        self.order(*coins)
         ended = self.until(PayoutEnded)[-1]
         assert isinstance(ended, PayoutEnded)
         return ended

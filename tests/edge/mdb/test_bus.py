@@ -53,7 +53,8 @@ def test_coins_lever_and_payout(machine: Machine) -> None:
         CoinIn(5, 200, Route.CASHBOX, 0),
         Lever(),
     ]
-    machine.thread.submit(PayOut((0, 0, 0, 2)))
+    machine.thread.submit(AcceptCoins(enabled=False))  # as the sale does when it has read ChangerReady
+    machine.thread.submit(PayOut((0, 0, 0, 2), (12, 34, 50, 10)))
     assert machine.inbox.until(PayoutEnded) == [PayoutEnded(machine.changer.truth().tubes)]
     assert machine.changer.truth().paid_minor() == 100
 

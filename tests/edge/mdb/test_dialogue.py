@@ -3,7 +3,6 @@ from math import inf
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import Ack, Silence
 from edge.mdb.qibixx import QibixxAdapter
-from edge.sale.effects import PayOut
 from edge.sale.events import ChangerLost, ChangerReady, CoinIn, PayoutEnded, Route
 from edge.sim.qibixx import SimQibixx
 from tests.edge.mdb.rig import Asker, Rig
@@ -88,7 +87,7 @@ def test_a_coin_whose_answer_was_late_is_credited() -> None:
 def test_a_dispense_whose_answer_was_late_is_paid_once() -> None:
     rig = Rig()
     rig.ready()
-    rig.do(PayOut((0, 0, 0, 2)))
+    rig.order(0, 0, 0, 2)
     while not rig.dispensed():
         rig.step()
     rig.answers_held = True
