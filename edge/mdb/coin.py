@@ -15,10 +15,10 @@ of a process that was killed. Every level is asked for its identification; silen
 - A tube that becomes defective in a payout reads as empty, which would look like all of its coins paid. So
   PayoutEnded first tells its last good count, less what PAYOUT STATUS says of it where there is one, and a
   second PayoutEnded at once the count now in force.
-- A payout cut short by a loss ends with the ChangerReady that follows; there is no PayoutEnded. A PayOut
-  while the changer is not ready is dropped for the same reason, one while a payout runs is that same payout.
-- A PayOut planned before the last start pays nothing and ends with PayoutEnded. It is known by coming before
-  the AcceptCoins with which the sale answers each ChangerReady, or by a tube with fewer coins than assumed.
+- A payout cut short by a loss ends with the ChangerReady that follows; there is no PayoutEnded. So a PayOut
+  is dropped while the changer is not ready, and until the AcceptCoins with which the sale answers each
+  ChangerReady shows that it was read. One while a payout runs is that same payout, and dropped too.
+- A PayOut that assumes more coins in a tube than there are pays nothing and ends with PayoutEnded at once.
 - Faults that the changer repeats while they last, defective tubes and useless scaling are cleared when they
   are gone. Faults that it tells once are told each time and cleared by the next reset.
 - A coin is credited once, also when the changer repeats its reply (edge/mdb/coin_repeats.py).
@@ -170,8 +170,6 @@ class CoinChanger:
             case Phase.PAYING, _:
                 self._on_payout(block, Silence(), now_s)
                 self._due_s = now_s + POLL_INTERVAL_S
-            case _:
-                pass
         return []
 
     def _on_setup(self, reply: Reply, now_s: float) -> Told:
@@ -237,8 +235,6 @@ class CoinChanger:
                 return self._on_payout(block, reply, now_s)
             case Sub.DIAGNOSTIC_STATUS | Sub.MANUAL_FILL_REPORT | Sub.MANUAL_PAYOUT_REPORT:
                 return self._diagnostics.on_reply(block, reply)
-            case _:
-                pass
         return []
 
     def _on_poll(self, data: bytes, now_s: float) -> Told:
@@ -280,8 +276,6 @@ class CoinChanger:
                 return self._ledger.payout_ended(self._counted)
             case Phase.CONFIRM:
                 self._phase = Phase.COUNT
-            case _:
-                pass
         return []
 
     # Steps that several replies share
@@ -324,10 +318,10 @@ class CoinChanger:
         self._due_s = max(now_s, self._tubes_from_s)
 
     def _pay_out(self, coins: tuple[int, ...], tubes: tuple[int, ...], now_s: float) -> None:
-        if self._phase is not Phase.READY or self._profile is None:
+        if self._phase is not Phase.READY or not self._start_read or self._profile is None:
             self.counts["payouts_dropped"] += 1
             return
-        fits = self._start_read and self._ledger.fits(tubes)
+        fits = self._ledger.fits(tubes)
         self.counts["payouts_stale"] += not fits
         self._payout = Payout(self._profile.payout(coins) if fits else (), self._ledger, now_s)
         self._phase, self._due_s = Phase.PAYING, now_s

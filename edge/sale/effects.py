@@ -27,8 +27,8 @@ class AcceptCoins:
 class PayOut:
     """Pay these coins out of the tubes: a count for each coin type. Ends with PayoutEnded.
 
-    tubes: the counts that the plan was made with. Where a tube has fewer by now, the plan is from before a
-    payout or a start that the sale has not read yet, and nothing is paid.
+    tubes: the counts that the plan was made with. Where a tube has fewer by now, something happened that the
+    sale has not read yet, and nothing is paid.
     """
 
     on_restart: ClassVar = OnRestart.VERIFY

@@ -160,14 +160,6 @@ def test_a_coin_that_falls_in_during_the_payout_is_no_difference() -> None:
     assert rig.credited_minor() == 50
 
 
-def test_a_changer_that_pays_slowly_is_waited_for_and_one_that_hangs_is_not() -> None:
-    rig = Level3Rig(SimChangerLevel3(tubes=(255, 0, 0, 0)))
-    rig.ready()
-    rig.order(250)
-    events = rig.until(PayoutEnded, limit_s=90)
-    assert events[-1] == PayoutEnded(padded(5))
-
-
 def test_a_reset_in_a_payout_ends_with_the_next_start_and_the_features_are_enabled_again() -> None:
     rig = Level3Rig()
     rig.ready()
