@@ -22,6 +22,7 @@ class Command(IntEnum):
     POLL = 0x0B
     COIN_TYPE = 0x0C
     DISPENSE = 0x0D
+    EXPANSION = 0x0F  # level 3, edge/mdb/coin_expansion.py
 
 
 RESET = Block(Command.RESET)
@@ -140,7 +141,7 @@ def parse_setup(data: bytes) -> Setup | None:
         scale=data[3],
         decimals=data[4],
         tube_mask=int.from_bytes(data[5:7], "big"),
-        credits=_by_type(data[7:]),
+        credits=by_type(data[7:]),
     )
 
 
@@ -166,7 +167,7 @@ class Tubes:
 def parse_tubes(data: bytes) -> Tubes | None:
     if len(data) < MIN_TUBE_STATUS_BYTES:
         return None
-    return Tubes(_by_type(data[2:]), int.from_bytes(data[:2], "big"))
+    return Tubes(by_type(data[2:]), int.from_bytes(data[:2], "big"))
 
 
 def with_tubes_only(tubes: Tubes, setup: Setup) -> Tubes:
@@ -197,5 +198,5 @@ def dispense_commands(coins: tuple[int, ...]) -> list[Block]:
     return commands
 
 
-def _by_type(counts: bytes) -> tuple[int, ...]:
+def by_type(counts: bytes) -> tuple[int, ...]:
     return tuple(counts[:COIN_TYPES].ljust(COIN_TYPES, b"\0"))

@@ -3,26 +3,29 @@
 from enum import Enum, auto
 
 from edge.mdb.coin_codes import POLL, RESET, SETUP, TUBE_STATUS
+from edge.mdb.coin_expansion import IDENTIFICATION
 
 NON_RESPONSE_S = 2.0  # appendix 3: the longest a working changer is silent
 RESET_TO_TUBE_STATUS_S = 0.5  # some changers count their tubes first
 REPOLL_S = 0.020  # appendix 3: poll again so soon after an event
 START_LIMIT_S = 30.0  # appendix 3: longest wait for requested data
-DISPENSE_LIMIT_S = 60.0  # 15 coins take a slow changer 15 s
+PAYOUT_LIMIT_S = 60.0  # 15 coins take a slow changer 15 s
+EXPANSION_TRIES = 2  # a changer that does not know a block is silent, and an answer may be lost
 
 
 class Phase(Enum):
-    """Each phase has one block to send; COIN TYPE and DISPENSE depend on what is wanted."""
+    """Each phase has one block to send; the blocks that are not in REQUESTS depend on what is wanted."""
 
     PROBE = auto()
     DRAIN = auto()
     RESET = auto()
     AWAIT_RESET = auto()
     SETUP = auto()
+    IDENTIFY = auto()
+    FEATURES = auto()
     TUBES = auto()
     COIN_TYPE = auto()
     READY = auto()
-    DISPENSE = auto()
     PAYING = auto()
     COUNT = auto()
     CONFIRM = auto()
@@ -34,10 +37,9 @@ REQUESTS = {
     Phase.RESET: RESET,
     Phase.AWAIT_RESET: POLL,
     Phase.SETUP: SETUP,
+    Phase.IDENTIFY: IDENTIFICATION,
     Phase.TUBES: TUBE_STATUS,
     Phase.READY: POLL,
-    Phase.PAYING: POLL,
     Phase.COUNT: TUBE_STATUS,
     Phase.CONFIRM: POLL,
 }
-COIN_TYPE_PHASES = {Phase.COIN_TYPE, Phase.READY, Phase.DISPENSE}

@@ -4,7 +4,9 @@
   that is due goes out at the next free moment.
 - An answer that does not come in time is not given up yet: its data would be lost, as the adapter has already
   acknowledged them. The start steps are sent again, and the first of them is a barrier: an answer that comes
-  before the barrier's belongs to the block asked before it (edge/mdb/adapter.py).
+  before the barrier's belongs to the block asked before it (edge/mdb/adapter.py). An adapter without start
+  steps is given up on at once, as its answers are never later than that.
+- What an adapter pushes goes to its peripheral at once, also between a block and its answer.
 - An adapter that answers no start step is lost: each peripheral is told, and the start is repeated.
 - An adapter that lost its own power on a port that stays open may answer every block with silence. After 10 s
   without a word from any peripheral the start steps are sent again.
@@ -15,11 +17,11 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from math import inf
 
-from edge.mdb.adapter import Adapter, AdapterValue, BlockAnswer, Noise, StartAnswer
+from edge.mdb.adapter import Adapter, AdapterValue, BlockAnswer, Noise, Pushed, StartAnswer
 from edge.mdb.frame import Block, Silence
 from edge.mdb.peripheral import Peripheral
 from edge.sale.effects import Effect
-from edge.sale.events import DriverEvent
+from edge.sale.events import PeripheralEvent
 
 START_TIMEOUT_S = 1.0
 RESTART_S = 2.0
@@ -64,28 +66,28 @@ class Dialogue:
         self._asked = None
         self._start(now_s)
 
-    def closed(self, reason: str, now_s: float) -> list[DriverEvent]:
+    def closed(self, reason: str, now_s: float) -> list[PeripheralEvent]:
         self._state, self._wait_until_s, self._asked = State.CLOSED, inf, None
         return self._tell_lost(reason, now_s)
 
-    def perform(self, effect: Effect, now_s: float) -> list[DriverEvent]:
+    def perform(self, effect: Effect, now_s: float) -> list[PeripheralEvent]:
         for peripheral in self._peripherals:
             peripheral.perform(effect, now_s)
         return []
 
-    def turn(self, data: bytes, now_s: float) -> tuple[bytes, list[DriverEvent]]:
+    def turn(self, data: bytes, now_s: float) -> tuple[bytes, list[PeripheralEvent]]:
         """Take the bytes that came until now, say what to send and what happened.
 
         Bytes that came before `now_s` must be handed over in the same call or an earlier one, or an answer
         that only waited in a buffer counts as missing.
         """
-        events: list[DriverEvent] = []
+        events: list[PeripheralEvent] = []
         for value in self._adapter.feed(data):
             events += self._take(value, now_s)
         events += self._expire(now_s)
         return self._next_send(now_s), events
 
-    def _take(self, value: AdapterValue, now_s: float) -> list[DriverEvent]:
+    def _take(self, value: AdapterValue, now_s: float) -> Sequence[PeripheralEvent]:
         match value:
             case BlockAnswer(reply):
                 if self._asked is None:
@@ -102,30 +104,42 @@ class Dialogue:
                 return peripheral.on_reply(block, reply, now_s)
             case StartAnswer():
                 return self._take_start(value, now_s)
+            case Pushed():
+                return self._take_pushed(value, now_s)
             case Noise():
                 self.counts["noise"] += 1
                 return []
 
-    def _take_start(self, answer: StartAnswer, now_s: float) -> list[DriverEvent]:
+    def _take_start(self, answer: StartAnswer, now_s: float) -> Sequence[PeripheralEvent]:
         steps = self._adapter.start_steps
         if self._state is not State.AWAITING_START or answer.key != steps[self._step].key:
             self.counts["answers_stray"] += 1
             return []
-        events: list[DriverEvent] = []
-        if self._asked is not None:  # past the barrier: the block's answer will not come any more
-            peripheral, block = self._asked
-            self._asked = None
-            events = peripheral.on_reply(block, Silence(), now_s)
+        events = self._past_barrier(now_s)
         if not answer.ok:
             self._start(now_s + RESTART_S)
-            return events + self._tell_lost("adapter_refused", now_s)
+            return [*events, *self._tell_lost("adapter_refused", now_s)]
         self._step += 1
         self._state, self._wait_until_s = State.STARTING, now_s
-        if self._step == len(steps):
-            self._state, self._heard_s = State.FREE, now_s
         return events
 
-    def _expire(self, now_s: float) -> list[DriverEvent]:
+    def _take_pushed(self, pushed: Pushed, now_s: float) -> Sequence[PeripheralEvent]:
+        for peripheral in self._peripherals:
+            if peripheral.address == pushed.address:
+                self._heard_s = now_s
+                return peripheral.on_pushed(pushed.data, now_s)
+        self.counts["pushed_stray"] += 1
+        return []
+
+    def _past_barrier(self, now_s: float) -> Sequence[PeripheralEvent]:
+        """The answer to what was asked will not come any more."""
+        if self._asked is None:
+            return []
+        peripheral, block = self._asked
+        self._asked = None
+        return peripheral.on_reply(block, Silence(), now_s)
+
+    def _expire(self, now_s: float) -> Sequence[PeripheralEvent]:
         if self._state is State.FREE and now_s - self._heard_s > DEAF_S:
             self.counts["bus_deaf"] += 1
             self._start(now_s)
@@ -134,7 +148,8 @@ class Dialogue:
         if self._state is State.AWAITING_ANSWER:
             self.counts["answers_missing"] += 1
             self._start(now_s)
-        elif self._state is State.AWAITING_START:
+            return [] if self._adapter.start_steps else self._past_barrier(now_s)
+        if self._state is State.AWAITING_START:
             self.counts["starts_failed"] += 1
             self._start(now_s + RESTART_S)
             return self._tell_lost("adapter_silent", now_s)
@@ -142,8 +157,10 @@ class Dialogue:
 
     def _next_send(self, now_s: float) -> bytes:
         if self._state is State.STARTING and now_s >= self._wait_until_s:
-            self._state, self._wait_until_s = State.AWAITING_START, now_s + START_TIMEOUT_S
-            return self._adapter.start_steps[self._step].send
+            if self._step < len(self._adapter.start_steps):
+                self._state, self._wait_until_s = State.AWAITING_START, now_s + START_TIMEOUT_S
+                return self._adapter.start_steps[self._step].send
+            self._state, self._heard_s = State.FREE, now_s
         if self._state is not State.FREE:
             return b""
         for index, peripheral in enumerate(self._peripherals):
@@ -160,8 +177,8 @@ class Dialogue:
     def _start(self, at_s: float) -> None:
         self._state, self._step, self._wait_until_s = State.STARTING, 0, at_s
 
-    def _tell_lost(self, reason: str, now_s: float) -> list[DriverEvent]:
-        events: list[DriverEvent] = []
+    def _tell_lost(self, reason: str, now_s: float) -> list[PeripheralEvent]:
+        events: list[PeripheralEvent] = []
         for peripheral in self._peripherals:
             events += peripheral.bus_lost(reason, now_s)
         return events

@@ -3,15 +3,16 @@
 A driver does no I/O and keeps no clock. The dialogue calls `next_request` when the bus is free; the block it
 returns is always answered by exactly one `on_reply` before the next is asked for, with Silence when nobody
 answered, unless `bus_lost` comes in between. A reply may still come after `bus_lost`: data are money, so the
-driver takes them. `perform` may come at any time, also while a reply is awaited. Nothing here blocks.
+driver takes them. `on_pushed` and `perform` may come at any time, also while a reply is awaited. Nothing here
+blocks.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from edge.mdb.frame import Block, Reply
 from edge.sale.effects import Effect
-from edge.sale.events import DeviceFault, DeviceFaultCleared, DriverEvent
+from edge.sale.events import DeviceFault, DeviceFaultCleared, DriverEvent, PeripheralEvent
 
 POLL_INTERVAL_S = 0.150  # recommended 125 to 200 ms for each peripheral (MDB/ICP 4.2 appendix 3)
 RESET_RETRY_S = 10.0  # for a peripheral that is offline
@@ -19,17 +20,23 @@ RESET_RETRY_S = 10.0  # for a peripheral that is offline
 
 class Peripheral(Protocol):
     @property
+    def address(self) -> int: ...
+
+    @property
     def next_wake_s(self) -> float:
         """When `next_request` will have something to say."""
 
     def next_request(self, now_s: float) -> Block | None: ...
 
-    def on_reply(self, block: Block, reply: Reply, now_s: float) -> list[DriverEvent]: ...
+    def on_reply(self, block: Block, reply: Reply, now_s: float) -> Sequence[PeripheralEvent]: ...
+
+    def on_pushed(self, data: bytes, now_s: float) -> Sequence[PeripheralEvent]:
+        """What the peripheral just told a POLL that the adapter sent by itself; money like any reply."""
 
     def perform(self, effect: Effect, now_s: float) -> None:
         """Take an effect; one that is another device's is ignored."""
 
-    def bus_lost(self, reason: str, now_s: float) -> list[DriverEvent]:
+    def bus_lost(self, reason: str, now_s: float) -> Sequence[PeripheralEvent]:
         """The adapter went away; the driver starts from the beginning when it is asked next."""
 
 

@@ -9,6 +9,7 @@ import re
 
 from edge.mdb.adapter import AdapterValue, BlockAnswer, Noise, StartAnswer, StartStep
 from edge.mdb.frame import MAX_BLOCK_BYTES, Ack, Block, Data, Reply, Silence
+from edge.mdb.lines import Lines
 
 RESPONSE_TIMEOUT_MS = 20  # what receivers have to tolerate (MDB/ICP 4.2 §3.2, appendix 3)
 USB_MARGIN_MS = 100  # the adapter's own work and two ways through USB
@@ -30,7 +31,6 @@ _LINES: dict[str, AdapterValue] = {
 }
 _VERSION = re.compile(r"v,[\w.]+(,[0-9a-f]*)?")
 _DATA = re.compile(r"p,((?:[0-9a-f]{2})+)")
-_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 class QibixxAdapter:
@@ -39,32 +39,17 @@ class QibixxAdapter:
     answer_timeout_s = (RESPONSE_TIMEOUT_MS + USB_MARGIN_MS) / 1000
 
     def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._skipping = False  # inside a line that is longer than any answer
+        self._lines = Lines(MAX_LINE_BYTES)
 
     def encode(self, block: Block) -> bytes:
         data = f",{block.data.hex().upper()}" if block.data else ""
         return f"R,{block.head:02X}{data}\n".encode()
 
     def forget(self) -> None:
-        self._buffer.clear()
-        self._skipping = False
+        self._lines.forget()
 
     def feed(self, data: bytes) -> list[AdapterValue]:
-        self._buffer += data
-        *lines, rest = _LINE_END.split(self._buffer)
-        values: list[AdapterValue] = []
-        for line in lines:
-            if self._skipping or len(line) > MAX_LINE_BYTES:
-                values.append(Noise(bytes(line[:MAX_LINE_BYTES])))
-                self._skipping = False
-            elif line:
-                values.append(_decode(bytes(line)))
-        if len(rest) > MAX_LINE_BYTES:
-            self._skipping = True
-            rest = rest[:0]
-        self._buffer = bytearray(rest)
-        return values
+        return [_decode(line) for line in self._lines.feed(data)]
 
 
 def _decode(line: bytes) -> AdapterValue:

@@ -25,10 +25,15 @@ class AcceptCoins:
 
 @dataclass(frozen=True, slots=True)
 class PayOut:
-    """Pay these coins out of the tubes: a count for each coin type. Ends with PayoutEnded."""
+    """Pay these coins out of the tubes: a count for each coin type. Ends with PayoutEnded.
+
+    tubes: the counts that the plan was made with. Where a tube has fewer by now, something happened that the
+    sale has not read yet, and nothing is paid.
+    """
 
     on_restart: ClassVar = OnRestart.VERIFY
     coins: tuple[int, ...]
+    tubes: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,6 +70,22 @@ class PayoutEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class CoinsLoaded:
+    """Coins put into the tubes by hand, by coin type, and the tubes with them; never credit."""
+
+    coins: tuple[int, ...]
+    tubes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CoinsTaken:
+    """Coins taken out of the tubes by hand, by coin type, and the tubes without them; no payout."""
+
+    coins: tuple[int, ...]
+    tubes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BoardReady:
     pass
 
@@ -153,4 +169,6 @@ DriverEvent = (
     | DeviceFault
     | DeviceFaultCleared
 )
+HandEvent = CoinsLoaded | CoinsTaken  # the sale has no rows for these yet
+PeripheralEvent = DriverEvent | HandEvent
 Event = DriverEvent | LinkChanged | DiskChanged | PricesWanted | Booted | AuditDue | Tick

@@ -29,7 +29,7 @@ def start(state: State, reason: Literal["change", "refund"]) -> Outcome:
     if state.changer or not any(coins):
         return replace(state, phase=Phase.CREDIT, message="no change now: choose a product"), (), ()
     paying = Paying(wanted_minor=state.credit_minor, reason=reason, tubes_before=state.tubes)
-    return replace(state, phase=Phase.PAYING, paying=paying), (), (PayOut(coins),)
+    return replace(state, phase=Phase.PAYING, paying=paying), (), (PayOut(coins, state.tubes),)
 
 
 def end(state: State, tubes: tuple[int, ...]) -> Outcome:

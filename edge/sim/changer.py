@@ -32,6 +32,7 @@ JUST_RESET = b"\x0b"
 ROUTE_CASHBOX = 0x40
 ROUTE_TUBE = 0x50
 ROUTE_REJECTED = 0x70
+ROUTE_SWITCH = 0x80
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class ChangerTruth:
     paid: dict[int, int]
     tubes: tuple[int, ...]
     enabled_mask: int
+    loaded: dict[int, int]  # by hand
+    taken: dict[int, int]  # by hand
 
     def taken_minor(self) -> int:
         return value_minor(self.inserted) - value_minor(self.returned)
@@ -63,10 +66,13 @@ class _Counts:
     returned: Counter[int] = field(default_factory=Counter)
     cashbox: Counter[int] = field(default_factory=Counter)
     paid: Counter[int] = field(default_factory=Counter)
+    loaded: Counter[int] = field(default_factory=Counter)
+    taken: Counter[int] = field(default_factory=Counter)
 
 
 class SimChanger:
     address: int = Address.CHANGER
+    level = 2
 
     def __init__(self, tubes: Sequence[int] = (12, 34, 50, 9)) -> None:
         self._lock = Lock()
@@ -76,6 +82,7 @@ class SimChanger:
         self._events: deque[bytes] = deque([JUST_RESET])  # it has just been switched on
         self._told = 0  # how many events the last POLL reply held
         self._enabled_mask = 0
+        self._switches_mask = 0xFFFF
         self._busy_until_s = -inf  # silent until then, then JUST RESET
         self._heard_s = inf
         self._coin_free_s = -inf
@@ -103,6 +110,15 @@ class SimChanger:
         with self._lock:
             self._lasting = activity
 
+    def press_switch(self, coin: int, count: int = 1) -> None:
+        """Dispense coins with the changer's own switches, where they are not off."""
+        with self._lock:
+            if self._switches_mask >> coin & 1:
+                out = min(count, self._tubes[coin])
+                self._tubes[coin] -= out
+                self._counts.taken[coin] += out
+                self._hands.append(bytes([ROUTE_SWITCH | out << 4 | coin, self._tubes[coin]]))
+
     def break_tube_sensor(self, coin: int) -> None:
         """The tube says full and zero from now on."""
         with self._lock:
@@ -129,6 +145,8 @@ class SimChanger:
                 paid=dict(counts.paid),
                 tubes=tuple(self._tubes),
                 enabled_mask=self._enabled_mask,
+                loaded=dict(counts.loaded),
+                taken=dict(counts.taken),
             )
 
     # The bus
@@ -153,13 +171,14 @@ class SimChanger:
             case Command.RESET, 0:
                 reply = self._on_reset(now_s)
             case Command.SETUP, 0:
-                reply = Data(_setup())
+                reply = Data(self._setup())
             case Command.TUBE_STATUS, 0:
                 reply = Data(self._tube_status())
             case Command.POLL, 0:
                 reply = self._on_poll()
             case Command.COIN_TYPE, 4:
                 self._enabled_mask = int.from_bytes(block.data[:2], "big")
+                self._switches_mask = int.from_bytes(block.data[2:], "big")
                 reply = Ack()
             case Command.DISPENSE, 1:
                 reply = self._on_dispense(block.data[0], now_s)
@@ -205,8 +224,7 @@ class SimChanger:
         while self._leaving and self._leaving[0][0] <= now_s:
             _, coin = self._leaving.popleft()
             if self._tubes[coin] and coin not in self._stuck:
-                self._tubes[coin] -= 1
-                self._counts.paid[coin] += 1
+                self._pay(coin)
         if now_s - self._heard_s > SELF_RESET_S:
             self._forget()
             self._events.append(JUST_RESET)
@@ -218,6 +236,10 @@ class SimChanger:
             else:
                 self._coin_free_s = now_s + COIN_SPACING_S
                 self._take(hand)
+
+    def _pay(self, coin: int) -> None:
+        self._tubes[coin] -= 1
+        self._counts.paid[coin] += 1
 
     def _take(self, coin: int) -> None:
         self._counts.inserted[coin] += 1
@@ -236,7 +258,8 @@ class SimChanger:
         self._told = 0
         self._leaving.clear()
         self._enabled_mask = 0
+        self._switches_mask = 0xFFFF
 
-
-def _setup() -> bytes:
-    return b"\x02" + CURRENCY_EUR + bytes([SCALE, DECIMALS]) + TUBE_MASK.to_bytes(2, "big") + bytes(CREDITS)
+    def _setup(self) -> bytes:
+        scaling = bytes([SCALE, DECIMALS])
+        return bytes([self.level]) + CURRENCY_EUR + scaling + TUBE_MASK.to_bytes(2, "big") + bytes(CREDITS)

@@ -53,9 +53,19 @@ def test_coins_lever_and_payout(machine: Machine) -> None:
         CoinIn(5, 200, Route.CASHBOX, 0),
         Lever(),
     ]
-    machine.thread.submit(PayOut((0, 0, 0, 2)))
+    machine.thread.submit(AcceptCoins(enabled=False))  # as the sale does when it has read ChangerReady
+    machine.thread.submit(PayOut((0, 0, 0, 2), (12, 34, 50, 10)))
     assert machine.inbox.until(PayoutEnded) == [PayoutEnded(machine.changer.truth().tubes)]
     assert machine.changer.truth().paid_minor() == 100
+
+
+def test_coins_moved_by_hand_do_not_reach_a_sale_that_does_not_know_them(machine: Machine) -> None:
+    machine.thread.start()
+    machine.inbox.until(ChangerReady)
+    machine.changer.report(b"\x90\x0b")
+    machine.changer.press_lever()
+    assert machine.inbox.until(Lever) == [Lever()]
+    assert machine.thread.counts["hand_events_dropped"] == 1
 
 
 def test_unplugged_and_plugged_in_again(machine: Machine) -> None:

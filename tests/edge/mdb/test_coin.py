@@ -14,9 +14,9 @@ from edge.sale.events import (
     CoinIn,
     DeviceFault,
     DeviceFaultCleared,
-    DriverEvent,
     Lever,
     PayoutEnded,
+    PeripheralEvent,
     Route,
 )
 from edge.sim.bus import Fault
@@ -36,7 +36,8 @@ def test_start_of_a_changer_just_switched_on() -> None:
     rig = Rig()
     assert rig.ready() == ChangerReady(padded(5, 10, 20, 50, 100, 200), padded(*TUBES))
     blocks = [line for line in rig.sent if line.startswith(b"R,")]
-    assert blocks[:-1] == [b"R,09", b"R,0B", b"R,0B", b"R,09", b"R,0A", b"R,0C,00000000"]
+    probes = [b"R,0F,00", b"R,0B", b"R,0F,00", b"R,0B"]  # level 2: silent
+    assert blocks[:-1] == [b"R,09", b"R,0B", b"R,0B", b"R,09", *probes, b"R,0A", b"R,0C,00000000"]
 
 
 def test_start_of_a_changer_that_was_running() -> None:
@@ -47,7 +48,8 @@ def test_start_of_a_changer_that_was_running() -> None:
     asked_s = rig.now_s
     rig.ready()
     blocks = [line for line in rig.sent if line.startswith(b"R,") and line != b"R,0B"]
-    assert blocks == [b"R,09", b"R,08", b"R,09", b"R,0A", b"R,0C,00000000"]
+    probes = [b"R,0F,00", b"R,0F,00"]
+    assert blocks == [b"R,09", b"R,08", b"R,09", *probes, b"R,0A", b"R,0C,00000000"]
     assert rig.now_s - asked_s > 0.5  # some changers count their tubes for so long after a reset
 
 
@@ -146,7 +148,7 @@ def test_dispense_is_never_repeated_when_its_answer_was_lost(fault: Fault, paid:
 def test_a_coin_that_falls_in_during_the_count_comes_before_the_payouts_end() -> None:
     rig = Rig()
     rig.ready(accept=True)
-    rig.do(PayOut((0, 0, 0, 2)))
+    rig.order(0, 0, 0, 2)
     while b"R,0A" not in rig.sent[-1:]:
         rig.step()
     rig.sim.insert(3)
@@ -157,13 +159,45 @@ def test_a_coin_that_falls_in_during_the_count_comes_before_the_payouts_end() ->
 def test_a_second_payout_order_while_one_runs_is_the_same_payout() -> None:
     rig = Rig()
     rig.ready()
-    rig.do(PayOut((0, 0, 0, 2)))
+    rig.order(0, 0, 0, 2)
     rig.run(0.2)
-    rig.do(PayOut((0, 0, 0, 2)))
+    rig.order(0, 0, 0, 2)
     rig.run(5)
     assert rig.sim.truth().paid == {3: 2}
     assert sum(isinstance(event, PayoutEnded) for event in rig.events) == 1
     assert rig.driver.counts["payouts_dropped"] == 1
+
+
+def test_a_payout_planned_before_the_last_start_pays_nothing() -> None:
+    rig = Rig()
+    rig.ready()
+    planned = PayOut((0, 0, 0, 2), rig.told_tubes())
+    rig.sim.reset()
+    rig.until(ChangerReady)
+    rig.do(planned)  # the sale has read neither ChangerLost nor ChangerReady, which ends its payout
+    assert rig.run(3) == []
+    assert rig.sim.truth().paid == {}
+    rig.do(AcceptCoins(enabled=False))
+    rig.do(planned)
+    assert rig.until(PayoutEnded) == [PayoutEnded(padded(12, 34, 50, 7))]
+    assert rig.driver.counts["payouts_dropped"] == 1
+
+
+def test_a_payout_planned_with_coins_that_are_gone_pays_nothing() -> None:
+    rig = Rig()
+    rig.ready(accept=True)
+    planned = PayOut((0, 0, 0, 2), rig.told_tubes())
+    rig.pay(0, 0, 0, 2)
+    rig.do(planned)
+    assert rig.until(PayoutEnded) == [PayoutEnded(padded(12, 34, 50, 7))]
+    for coin in (3, 3):
+        rig.sim.insert(coin)
+        rig.until(CoinIn)
+    rig.sim.insert(3)
+    rig.until(CoinIn)
+    rig.do(planned)  # one coin more than planned with: the sale has not read of it yet
+    assert rig.until(PayoutEnded) == [PayoutEnded(padded(12, 34, 50, 8))]
+    assert rig.sim.truth().paid == {3: 4}
 
 
 def test_unasked_reset() -> None:
@@ -183,7 +217,7 @@ def test_unasked_reset() -> None:
 def test_a_payout_cut_by_a_reset_ends_with_the_tubes_of_the_next_start() -> None:
     rig = Rig()
     rig.ready()
-    rig.do(PayOut((0, 0, 0, 9)))
+    rig.order(0, 0, 0, 9)
     rig.run(1)
     rig.sim.reset()
     events = rig.until(ChangerReady)
@@ -232,7 +266,7 @@ def test_a_coin_taken_while_the_process_was_down_is_credited() -> None:
 def test_a_payout_of_a_killed_process_ends_before_the_tubes_are_counted() -> None:
     rig = Rig()
     rig.ready()
-    rig.do(PayOut((0, 0, 0, 8)))
+    rig.order(0, 0, 0, 8)
     rig.run(0.3)
     rig.restart()
     assert rig.ready().tubes == rig.sim.truth().tubes == padded(12, 34, 50, 1)
@@ -253,7 +287,7 @@ def test_a_tube_that_becomes_defective_in_a_payout_is_not_taken_for_paid_out() -
     rig.ready()
     rig.sim.jam_tube(3)
     rig.sim.break_tube_sensor(3)
-    rig.do(PayOut((0, 5, 0, 2)))
+    rig.order(0, 5, 0, 2)
     assert rig.run(5) == [
         DeviceFault("changer", "tube_defective_3"),
         PayoutEnded(padded(12, 29, 50, 9)),  # nothing left this tube, as far as anybody knows
@@ -287,10 +321,9 @@ def test_occurrences_are_told_each_time_and_cleared_by_a_reset() -> None:
 def test_what_is_no_credit_is_counted_and_nothing_more() -> None:
     rig = Rig()
     rig.ready(accept=True)
-    rig.sim.report(b"\x22\xa0\x14\x71\x22\x63\x01\x0e")  # slugs, by hand, rejected, unused route, unknown
+    rig.sim.report(b"\x22\x71\x22\x63\x01\x0e")  # slugs, rejected, unused route, unknown
     assert rig.run(1) == []
     assert rig.driver.counts["slugs"] == 2
-    assert rig.driver.counts["coins_dispensed_by_hand"] == 2
     assert rig.driver.counts["coins_rejected"] == 1
     assert rig.driver.counts["activities_unknown"] == 2
 
@@ -342,7 +375,7 @@ def test_a_tube_coin_told_again_late_is_credited_once() -> None:
     assert rig.run(2) == []
 
 
-def fed(driver: CoinChanger, now_s: float, reply: Reply) -> tuple[Block | None, list[DriverEvent]]:
+def fed(driver: CoinChanger, now_s: float, reply: Reply) -> tuple[Block | None, list[PeripheralEvent]]:
     block = driver.next_request(now_s)
     return block, driver.on_reply(block, reply, now_s + 0.005) if block else []
 
@@ -362,6 +395,7 @@ def started(driver: CoinChanger) -> float:
         assert block is not None
         reply = answers.get(block.head) or (told.pop() if told else Ack())
         if driver.on_reply(block, reply, now_s):
+            driver.perform(AcceptCoins(enabled=False), now_s)
             return now_s
 
 
@@ -421,7 +455,7 @@ def test_scaling_that_fits_no_minor_unit_is_refused_and_asked_again_later() -> N
 def test_a_changer_that_only_acknowledges_is_given_up_after_a_while() -> None:
     driver = CoinChanger()
     now_s = 0.0
-    events: list[DriverEvent] = []
+    events: list[PeripheralEvent] = []
     while not events:
         now_s = max(now_s, driver.next_wake_s)
         events += fed(driver, now_s, Ack())[1]
@@ -432,8 +466,8 @@ def test_a_changer_that_only_acknowledges_is_given_up_after_a_while() -> None:
 def test_a_payout_that_is_busy_for_ever_is_given_up() -> None:
     driver = CoinChanger()
     now_s = started(driver)
-    driver.perform(PayOut((1,)), now_s)
-    events: list[DriverEvent] = []
+    driver.perform(PayOut((1,), ()), now_s)
+    events: list[PeripheralEvent] = []
     while not events:
         now_s = max(now_s + 0.001, driver.next_wake_s)
         block = driver.next_request(now_s)
@@ -458,7 +492,7 @@ def test_no_reply_whatever_breaks_the_driver(replies: list[tuple[float, Reply]])
     now_s = 0.0
     for wait_s, reply in replies:
         now_s += wait_s
-        driver.perform(PayOut((1, 2)), now_s)
+        driver.perform(PayOut((1, 2), ()), now_s)
         driver.perform(AcceptCoins(enabled=True), now_s)
         block = driver.next_request(now_s)
         if block is not None:

@@ -1,34 +1,11 @@
 from math import inf
 
 from edge.mdb.dialogue import Dialogue
-from edge.mdb.frame import Ack, Block, Reply, Silence
+from edge.mdb.frame import Ack, Silence
 from edge.mdb.qibixx import QibixxAdapter
-from edge.sale.effects import Effect, PayOut
-from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, PayoutEnded, Route
-from tests.edge.mdb.rig import Rig
-
-
-class Asker:
-    """A peripheral that always asks the same and keeps what it heard."""
-
-    def __init__(self, head: int) -> None:
-        self.block = Block(head)
-        self.heard: list[Reply] = []
-        self.next_wake_s = 0.0
-
-    def next_request(self, now_s: float) -> Block | None:
-        return self.block if now_s >= self.next_wake_s else None
-
-    def on_reply(self, block: Block, reply: Reply, now_s: float) -> list[DriverEvent]:
-        assert block == self.block
-        self.heard.append(reply)
-        return []
-
-    def perform(self, effect: Effect, now_s: float) -> None:
-        raise NotImplementedError
-
-    def bus_lost(self, reason: str, now_s: float) -> list[DriverEvent]:
-        return [ChangerLost(reason)]
+from edge.sale.events import ChangerLost, ChangerReady, CoinIn, PayoutEnded, Route
+from edge.sim.qibixx import SimQibixx
+from tests.edge.mdb.rig import Asker, Rig
 
 
 def opened(*peripherals: Asker) -> Dialogue:
@@ -110,7 +87,7 @@ def test_a_coin_whose_answer_was_late_is_credited() -> None:
 def test_a_dispense_whose_answer_was_late_is_paid_once() -> None:
     rig = Rig()
     rig.ready()
-    rig.do(PayOut((0, 0, 0, 2)))
+    rig.order(0, 0, 0, 2)
     while not rig.dispensed():
         rig.step()
     rig.answers_held = True
@@ -135,6 +112,7 @@ def test_lines_that_nobody_asked_for_disturb_nothing() -> None:
 def test_an_adapter_that_lost_its_power_on_an_open_port_is_started_again() -> None:
     rig = Rig()
     rig.ready()
+    assert isinstance(rig.adapter, SimQibixx)
     rig.adapter.power_cycle()
     assert [type(event) for event in rig.run(30)] == [ChangerLost, ChangerReady]
     assert rig.dialogue.counts["bus_deaf"] >= 1

@@ -1,12 +1,10 @@
-"""The session of the adapter's documentation, whole, in pieces and with noise."""
+"""The session of the adapter's documentation. What every adapter must do is in test_adapters.py."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from edge.mdb.adapter import AdapterValue, BlockAnswer, Noise, StartAnswer
 from edge.mdb.frame import MAX_BLOCK_BYTES, Ack, Block, Data, Silence
-from edge.mdb.qibixx import MAX_LINE_BYTES, QibixxAdapter
+from edge.mdb.qibixx import QibixxAdapter
 
 SETUP_REPLY = bytes.fromhex("0319780502000f0102040a1428")
 SENT = {
@@ -43,7 +41,6 @@ NOISE = [
     b"\xff\xfe\x00",
     b"v",
 ]
-line_ends = st.sampled_from([b"\n", b"\r\n", b"\r"])
 
 
 @pytest.mark.parametrize(("line", "block"), SENT.items())
@@ -59,43 +56,3 @@ def test_answers(line: bytes, value: AdapterValue) -> None:
 @pytest.mark.parametrize("line", NOISE)
 def test_what_answers_nothing_is_noise(line: bytes) -> None:
     assert QibixxAdapter().feed(line + b"\n") == [Noise(line)]
-
-
-@given(st.lists(st.tuples(st.sampled_from(ANSWERS), line_ends)), st.lists(st.integers(1, 7), min_size=1))
-def test_pieces_make_the_same_answers(
-    said: list[tuple[tuple[bytes, AdapterValue], bytes]], cuts: list[int]
-) -> None:
-    stream = b"".join(line + end for (line, _), end in said)
-    adapter = QibixxAdapter()
-    values: list[AdapterValue] = []
-    at = 0
-    while at < len(stream):
-        size = cuts[at % len(cuts)]
-        values += adapter.feed(stream[at : at + size])
-        at += size
-    assert values == [value for (_, value), _ in said]
-
-
-@given(st.binary(), st.binary())
-def test_noise_before_and_after_never_hides_an_answer(before: bytes, after: bytes) -> None:
-    adapter = QibixxAdapter()
-    adapter.feed(before + b"\n")
-    assert adapter.feed(b"p,530a\n")[0] == BlockAnswer(Data(b"\x53\x0a"))
-    adapter.feed(after)
-    assert adapter.feed(b"\np,ack\n")[-1] == BlockAnswer(Ack())
-
-
-def test_an_endless_line_is_bounded_and_counted_once() -> None:
-    adapter = QibixxAdapter()
-    for _ in range(100):
-        assert adapter.feed(b"p" * 50) == []
-        assert len(adapter._buffer) <= MAX_LINE_BYTES
-    values = adapter.feed(b"\np,ACK\n")
-    assert [type(value) for value in values] == [Noise, BlockAnswer]
-
-
-def test_a_new_port_starts_with_an_empty_line() -> None:
-    adapter = QibixxAdapter()
-    adapter.feed(b"p,53")
-    adapter.forget()
-    assert adapter.feed(b"p,ACK\n") == [BlockAnswer(Ack())]

@@ -118,6 +118,7 @@ class Vending(RuleBasedStateMachine):
                 assert isinstance(event, MAY_PAY)
                 assert self.order is None, "coins are ordered twice"
                 assert all(n <= have for n, have in zip(effect.coins, self.tubes, strict=True))
+                assert effect.tubes == self.state.tubes
                 assert worth(effect.coins, VALUES) <= self.state.credit_minor
                 self.order = effect.coins
 
@@ -477,6 +478,16 @@ def test_another_changer_in_the_middle_of_a_payout_brings_its_own_tubes() -> Non
     s.run(ev.Lever(), ev.ChangerLost("silent"), ev.ChangerReady((10, 20, 50), (9, 9, 9)))
     assert s.of(m.Owed) == [m.Owed(amount_minor=100, currency="EUR", reason="tubes_ran_short")]
     assert s.state.tubes == (9, 9, 9)
+
+
+@pytest.mark.parametrize("lost", [[], [ev.ChangerLost("silent")]], ids=["reset", "lost"])
+def test_the_changers_start_is_answered_with_accept_coins(lost: list[ev.Event]) -> None:
+    """The changer's driver takes this for the word that ChangerReady was read, and pays nothing before it."""
+    s = Session()
+    ready = ev.ChangerReady(VALUES, (3, 3, 3, 3, 3, 0))
+    for before in ([], [ev.CoinIn(5, 200, ev.Route.CASHBOX, 0)], [ev.Lever()], [ev.DiskChanged(ok=False)]):
+        s.run(*before, *lost)
+        assert [type(effect) for effect in s.run(ready).effects] == [act.AcceptCoins]
 
 
 def test_coins_are_taken_only_while_something_can_be_sold() -> None:

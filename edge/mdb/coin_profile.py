@@ -1,0 +1,47 @@
+"""What a coin changer said of itself in SETUP and identification, and the blocks that depend on that."""
+
+from dataclasses import dataclass
+
+from edge.mdb.coin_codes import (
+    Setup,
+    Tubes,
+    coin_type,
+    dispense_commands,
+    parse_tubes,
+    values_minor,
+    with_tubes_only,
+)
+from edge.mdb.coin_expansion import NO_FEATURES, Feature, Identification, payout_commands
+from edge.mdb.frame import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    setup: Setup
+    values: tuple[int, ...]
+    identification: Identification | None = None
+
+    @property
+    def features(self) -> Feature:
+        return self.identification.features if self.identification else NO_FEATURES
+
+    @property
+    def pays_values(self) -> bool:
+        return Feature.ALTERNATIVE_PAYOUT in self.features
+
+    def coin_type(self, *, enabled: bool) -> Block:
+        paying = sum(1 << coin for coin, value in enumerate(self.values) if value)
+        return coin_type(paying if enabled else 0)
+
+    def payout(self, coins: tuple[int, ...]) -> list[Block]:
+        return payout_commands(coins, self.setup.credits) if self.pays_values else dispense_commands(coins)
+
+    def tubes(self, data: bytes) -> Tubes | None:
+        tubes = parse_tubes(data)
+        return None if tubes is None else with_tubes_only(tubes, self.setup)
+
+
+def profile(setup: Setup, minor_exponent: int) -> Profile | None:
+    """None where a coin's value is no whole number of minor units."""
+    values = values_minor(setup, minor_exponent)
+    return None if values is None else Profile(setup, values)
