@@ -83,7 +83,7 @@ def approved(machine: Machine, state: State, event: ev.VendApproved, now_s: floa
     card = state.card
     if card is None or card.reader != event.reader or card.choice is None:
         return unwanted(machine, state, event, now_s)
-    if state.credit_minor:  # the customer pays cash after all; the cancellation came too late
+    if card.cancelled:  # it came too late
         return _refund(add_totals(state, card_in_minor=event.amount_minor), event.amount_minor, now_s)
     vend = Vend(
         slot=card.choice,
@@ -123,9 +123,14 @@ def ended(_machine: Machine, state: State, event: ev.SessionEnded, _now_s: float
 def cancel(_machine: Machine, state: State, _event: ev.Lever, now_s: float) -> Step:
     """The lever while a card is in use (MDB/ICP 7: before the answer it cancels, after it nothing does)."""
     assert state.card is not None
-    if state.phase is Phase.AUTHORISING:
-        return Step(state, effects=(act.CancelVend(state.card.reader),))
-    return close(state, now_s)
+    return withdraw(state) if state.phase is Phase.AUTHORISING else close(state, now_s)
+
+
+def withdraw(state: State) -> Step:
+    """Take back what the reader was asked. It answers all the same, and may have approved already."""
+    assert state.card is not None
+    cancelled = replace(state, card=replace(state.card, cancelled=True))
+    return Step(cancelled, effects=(act.CancelVend(state.card.reader),))
 
 
 def close(state: State, now_s: float) -> Step:
@@ -184,8 +189,7 @@ def timeout(machine: Machine, state: State, _event: ev.Tick, now_s: float) -> St
     if state.phase is Phase.SESSION:
         return close(state, now_s)
     if state.phase is Phase.AUTHORISING:
-        later = replace(state, deadline_s=now_s + ANSWER_LIMIT_S)
-        return Step(later, effects=(act.CancelVend(state.card.reader),))
+        return withdraw(replace(state, deadline_s=now_s + ANSWER_LIMIT_S))
     if state.phase is Phase.REFUNDING:
         return _refund_failed(machine, state, "refund_in_doubt")
     return Step(_leave(state))

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from edge.sale import claims, payout
+from edge.sale import card, claims, payout
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import takes_note
@@ -54,12 +54,13 @@ def _credited(state: State, value_minor: int, medium: str, kind: int, route: str
     state = add_totals(
         replace(state, credit_minor=state.credit_minor + value_minor), cash_in_minor=value_minor
     )
-    effects: tuple[act.Effect, ...] = ()
+    state = told(state, _credit_text(state))
     if state.phase is Phase.IDLE:
         state = replace(state, phase=Phase.CREDIT)
-    elif state.phase is Phase.AUTHORISING and state.card is not None and state.credit_minor == value_minor:
-        effects = (act.CancelVend(state.card.reader),)  # the customer pays cash instead
-    return Step(told(state, _credit_text(state)), (record,), effects)
+    elif state.phase is Phase.AUTHORISING and state.card is not None and not state.card.cancelled:
+        done = card.withdraw(state)  # the customer pays cash instead
+        return Step(done.state, (record,), done.effects)
+    return Step(state, (record,))
 
 
 def escrowed(machine: Machine, state: State, event: ev.BillEscrowed, _now_s: float) -> Step:

@@ -51,10 +51,14 @@ class Vend:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """The reader that a customer uses now. `choice`: the slot that was chosen, from asking until the drop."""
+    """The reader that a customer uses now. `choice`: the slot that was chosen, from asking until the drop.
+
+    `cancelled`: the customer changed his mind; an approval that comes all the same is refunded.
+    """
 
     reader: int
     choice: str | None = None
+    cancelled: bool = False
     refund_minor: int = 0  # charged, not delivered, and not yet known to be back on the card
 
 
