@@ -72,7 +72,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """The price a customer paid last in cash at one slot: other tenders have prices and discounts of their own."""
+    """The price a customer paid in cash last at a slot. Other tenders have prices and discounts."""
 
     machine: str
     slot: str

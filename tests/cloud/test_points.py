@@ -45,7 +45,8 @@ def test_a_sale_line() -> None:
     assert line == (
         f"sale,epoch={EPOCH},machine=m1,tender=cash "
         'cash_minor=150i,clock="synced",currency="EUR",duration_ms=1800i,link_down=false,outcome="delivered",'
-        'paid_minor=150i,price_minor=150i,price_version=0i,product="cola",seq=7i,slot="A1",stock_left=9i 1790000000007000000'
+        'paid_minor=150i,price_minor=150i,price_version=0i,product="cola",seq=7i,slot="A1",stock_left=9i '
+        "1790000000007000000"
     )
 
 

@@ -1,8 +1,8 @@
 """What stands around a sale: a changer, a validator with recycler, two readers, a motor and people.
 
 The floor is the ground truth: coins and notes that really moved, cards that were really charged, products
-that really fell. It keeps the drivers' contracts (edge/sale/events.py), and its devices do what they are asked
-when `random` says so. Every step of the sale is checked against it.
+that really fell. It keeps the drivers' contracts (edge/sale/events.py), and its devices do what they are
+asked when `random` says so. Every step of the sale is checked against it.
 """
 
 import random
@@ -107,8 +107,8 @@ class Floor:
     def _record(self, record: m.Body) -> None:
         if isinstance(record, m.Sale):
             self.sales.append(record)
-            tender = "card" if record.tenders[0].tender == "card" else "cash"
-            assert record.price_minor == self.session_prices.of(record.slot, tender)
+            is_card = record.tenders[0].tender == "card"
+            assert record.price_minor == self.session_prices.of(record.slot, "card" if is_card else "cash")
             assert record.paid_minor == sum(t.amount_minor for t in record.tenders)
         elif isinstance(record, m.Owed):
             self.codes.append(record.claim)
