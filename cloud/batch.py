@@ -72,7 +72,7 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """The price a customer paid last at one slot."""
+    """The price a customer paid in cash last at a slot. Other tenders have prices and discounts."""
 
     machine: str
     slot: str
@@ -132,7 +132,7 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
         header = record.header
         key = (machine, header.epoch, header.seq)
         batch.lines.append(Line(record_line(record), key, message, item))
-        if isinstance(record.body, Sale):
+        if isinstance(record.body, Sale) and record.body.tenders[0].tender == "cash":
             _charge(batch, header, record.body)
 
 

@@ -109,4 +109,10 @@ def _changed(
         if wanted.currency == applied.currency:
             prices |= {slot: price for slot, price in wanted.prices.items() if slot in prices}
     prices |= {slot: money.parse(amount, applied.currency) for slot, amount in amounts.items()}
-    return PriceList(version=version + 1, currency=applied.currency, prices=prices)
+    by_card = (wanted or applied).card_prices
+    return PriceList(
+        version=version + 1,
+        currency=applied.currency,
+        prices=prices,
+        card_prices={slot: price for slot, price in by_card.items() if slot in prices},
+    )

@@ -32,9 +32,9 @@ def run(settings: EdgeSettings) -> None:
     with Journal(settings.data_dir / "journal.db", settings.machine) as journal:
         core = Core(
             journal,
+            settings.machine_setting(version("vendlink"), journal.claim_key),
             settings.slot_settings(),
             settings.price_list(),
-            version("vendlink"),
             random.Random(),  # noqa: S311  # jitter, not secrets
             settings.clock_wait_s,
         )

@@ -33,7 +33,7 @@ def judge(payload: bytes, latest: PriceList, slots: Collection[str]) -> PriceLis
         reason = f"version {prices.version} is not newer than {latest.version}"
     elif prices.currency != latest.currency:
         reason = f"currency {prices.currency}; this machine sells in {latest.currency}"
-    elif unknown := sorted(set(prices.prices) - set(slots)):
+    elif unknown := sorted({*prices.prices, *prices.card_prices} - set(slots)):
         reason = f"slot {unknown[0]} does not exist in this machine"
     elif missing := sorted(set(slots) - set(prices.prices)):
         reason = f"slot {missing[0]} has no price"

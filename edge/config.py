@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.sale.state import SlotSetting
+from edge.sale.step import Machine
 from shared.messages import Currency, MachineId, PriceList, PriceMinor, Product, Slot
 from shared.settings import MqttSettings, Section, Settings
 
@@ -50,6 +51,14 @@ class EdgeSettings(Settings):
             if len(set(values)) != len(values):
                 raise ValueError(f"two slots have the same {name}; each needs its own")
         return self
+
+    def machine_setting(self, software: str, claim_key: bytes) -> Machine:
+        return Machine(
+            products={s.slot: s.product for s in self.slots},
+            software=software,
+            items={s.slot: s.selection for s in self.slots},
+            claim_key=claim_key,
+        )
 
     def slot_settings(self) -> list[SlotSetting]:
         return [SlotSetting(s.slot, s.product, s.capacity, s.par) for s in self.slots]

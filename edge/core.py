@@ -18,8 +18,9 @@ from edge import catalog
 from edge.outbox import Outbox
 from edge.sale import effects as act
 from edge.sale import events as ev
-from edge.sale.machine import Machine, step
+from edge.sale.machine import step
 from edge.sale.state import SlotSetting, State
+from edge.sale.step import Machine
 from edge.sale.tenders import availability
 from edge.store.journal import Journal, JournalFull
 from shared import codec, topics
@@ -96,15 +97,15 @@ class Core:
     def __init__(
         self,
         journal: Journal,
+        machine: Machine,
         slots: Sequence[SlotSetting],
         prices: PriceList,
-        software: str,
         rng: random.Random,
         clock_wait_s: float = 0.0,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
-        self.machine = Machine({slot.slot: slot.product for slot in slots}, software)
+        self.machine = machine
         self.outbox = Outbox(rng)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
@@ -299,11 +300,25 @@ def restore(stored: bytes | None, slots: Sequence[SlotSetting], prices: PriceLis
     state = _STATE.validate_json(stored) if stored else State(prices=prices, stock={})
     stock = {s.slot: min(state.stock.get(s.slot, s.capacity), s.capacity) for s in slots}
     in_force = {s.slot: state.prices.prices.get(s.slot, prices.prices[s.slot]) for s in slots}
-    return replace(state, stock=stock, prices=state.prices.model_copy(update={"prices": in_force}))
+    by_card = {slot: price for slot, price in state.prices.card_prices.items() if slot in in_force}
+    fitted = state.prices.model_copy(update={"prices": in_force, "card_prices": by_card})
+    return replace(state, stock=stock, prices=fitted)
 
 
 def _lasting(state: State) -> State:
     """The state without what only this run knows: a change of that alone is not worth an fsync."""
     return replace(
-        state, changer="", board="", disk_ok=True, link_up=False, accepting=None, deadline_s=None, message=""
+        state,
+        changer="",
+        validator="",
+        readers={},
+        board="",
+        disk_ok=True,
+        link_up=False,
+        accepting=None,
+        notes_accepted=None,
+        stacker_full=False,
+        escrow=False,
+        deadline_s=None,
+        message="",
     )

@@ -8,7 +8,6 @@
 - `stop` lets a question that is on its way be answered: the answer may be money that nobody tells again. A
   process that is killed at that moment loses such a coin; no driver can know of it.
 - Any other exception ends the thread through `crashed`, and the process with it: the journal restores.
-- Events that the sale has no rows for yet are counted and not emitted.
 - `emit` is called from this thread; it may block, which delays the bus but loses nothing.
 """
 
@@ -24,7 +23,7 @@ from typing import Protocol
 import serial
 
 from edge.sale.effects import Effect
-from edge.sale.events import DriverEvent, HandEvent, PeripheralEvent
+from edge.sale.events import DriverEvent
 
 READ_TIMEOUT_S = 0.010  # also how late an effect or a time-out may be noticed
 WRITE_TIMEOUT_S = 1.0
@@ -46,12 +45,12 @@ class Link(Protocol):
 
     def opened(self, now_s: float) -> None: ...
 
-    def closed(self, reason: str, now_s: float) -> Sequence[PeripheralEvent]:
+    def closed(self, reason: str, now_s: float) -> Sequence[DriverEvent]:
         """The port is gone, or could not be opened; may come several times in a row."""
 
-    def perform(self, effect: Effect, now_s: float) -> Sequence[PeripheralEvent]: ...
+    def perform(self, effect: Effect, now_s: float) -> Sequence[DriverEvent]: ...
 
-    def turn(self, data: bytes, now_s: float) -> tuple[bytes, Sequence[PeripheralEvent]]: ...
+    def turn(self, data: bytes, now_s: float) -> tuple[bytes, Sequence[DriverEvent]]: ...
 
 
 class PortThread(threading.Thread):
@@ -146,9 +145,6 @@ class PortThread(threading.Thread):
                 return
             self._tell(self._link.perform(effect, monotonic()))
 
-    def _tell(self, events: Sequence[PeripheralEvent]) -> None:
+    def _tell(self, events: Sequence[DriverEvent]) -> None:
         for event in events:
-            if isinstance(event, HandEvent):
-                self.counts["hand_events_dropped"] += 1
-            else:
-                self._emit(event)
+            self._emit(event)

@@ -19,6 +19,7 @@ Slot = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,7}$
 Product = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,47}$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Claim = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{6}$")]
 Text = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[int, Field(ge=0, le=MAX_INT)]
 Minor = Annotated[int, Field(ge=0, le=MAX_INT)]
@@ -52,12 +53,16 @@ class TenderAmount(Frozen):
 
 
 class Sale(Frozen):
-    """A product paid for. `doubtful`: power failed while the motor ran, so nobody saw whether it dropped."""
+    """A product sold. `price_minor` was asked, `paid_minor` is what all tenders gave: a card may grant a
+    discount, free and test vends cost nothing. `doubtful`: power failed while the motor ran, so nobody saw
+    whether it dropped.
+    """
 
     kind: Literal["sale"] = "sale"
     slot: Slot
     product: Product
     price_minor: Minor
+    paid_minor: Minor
     currency: Currency
     price_version: Count
     tenders: Annotated[tuple[TenderAmount, ...], Field(min_length=1, max_length=8)]
@@ -73,41 +78,102 @@ class VendFailed(Frozen):
     product: Product
     price_minor: Minor
     currency: Currency
+    tender: Tender
     reason: Code
 
 
 class CashIn(Frozen):
-    """A coin credited. `found`: seen by its tube's count after a restart, not by its own event."""
+    """A coin or note credited; `type` is the device's number for it.
+
+    `found`: seen by its tube's count after a restart, not by its own event.
+    """
 
     kind: Literal["cash_in"] = "cash_in"
     value_minor: Minor
     currency: Currency
-    coin: Annotated[int, Field(ge=0, le=15)]
-    route: Literal["tube", "cashbox"]
+    medium: Literal["coin", "note"]
+    type: Annotated[int, Field(ge=0, le=15)]
+    route: Literal["tube", "cashbox", "stacker", "recycler"]
     found: bool = False
 
 
 class Payout(Frozen):
+    """Cash given back: `paid_minor` in all, `paid_notes_minor` of it from the recycler."""
+
     kind: Literal["payout"] = "payout"
     wanted_minor: Minor
     paid_minor: Minor
+    paid_notes_minor: Minor = 0
     currency: Currency
     reason: Literal["change", "refund"]
 
 
+class Refund(Frozen):
+    """A card charged for a product that did not drop has its money back."""
+
+    kind: Literal["refund"] = "refund"
+    amount_minor: Minor
+    currency: Currency
+
+
 class Owed(Frozen):
-    """Money that the tubes could not give back: the customer holds a claim on the operator."""
+    """Money that could not be given back. The customer holds the code of the claim: credit at this machine,
+    once, or the operator pays.
+    """
 
     kind: Literal["owed"] = "owed"
     amount_minor: Minor
     currency: Currency
     reason: Code
+    claim: Claim
+
+
+class ClaimUsed(Frozen):
+    """A claim became credit; it is not owed any more."""
+
+    kind: Literal["claim_used"] = "claim_used"
+    claim: Claim
+    amount_minor: Minor
+    currency: Currency
+
+
+class CoinsLoaded(Frozen):
+    """Coins put into the tubes by hand."""
+
+    kind: Literal["coins_loaded"] = "coins_loaded"
+    value_minor: Minor
+    coins: Count
+    currency: Currency
+
+
+class CoinsTaken(Frozen):
+    """Coins taken out of the tubes by hand."""
+
+    kind: Literal["coins_taken"] = "coins_taken"
+    value_minor: Minor
+    coins: Count
+    currency: Currency
+
+
+class Visit(Frozen):
+    """A technician came, or left. Vends in between are tests."""
+
+    kind: Literal["visit"] = "visit"
+    event: Literal["began", "ended"]
 
 
 class TubesCorrected(Frozen):
     """Tubes hold another value than the books say: coins loaded or taken by hand while nobody looked."""
 
     kind: Literal["tubes_corrected"] = "tubes_corrected"
+    difference_minor: Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
+    currency: Currency
+
+
+class RecyclerCorrected(Frozen):
+    """The recycler holds another value than the books say: notes put in or taken by hand."""
+
+    kind: Literal["recycler_corrected"] = "recycler_corrected"
     difference_minor: Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
     currency: Currency
 
@@ -129,7 +195,7 @@ class Boot(Frozen):
 
     kind: Literal["boot"] = "boot"
     software: Text
-    recovered: Literal["nothing", "vend", "payout"]
+    recovered: Literal["nothing", "vend", "payout", "authorisation", "refund"]
 
 
 class Applied(Frozen):
@@ -144,9 +210,14 @@ class Audit(Frozen):
     currency: Currency
     sales: Count
     sold_minor: Minor
+    card_sales: Count
+    card_sold_minor: Minor
     cash_in_minor: Minor
+    card_in_minor: Minor
     paid_out_minor: Minor
+    refunded_minor: Minor
     owed_minor: Minor
+    redeemed_minor: Minor
     credit_minor: Minor
 
 
@@ -155,8 +226,14 @@ Body = (
     | VendFailed
     | CashIn
     | Payout
+    | Refund
     | Owed
+    | ClaimUsed
+    | CoinsLoaded
+    | CoinsTaken
     | TubesCorrected
+    | RecyclerCorrected
+    | Visit
     | Fault
     | FaultCleared
     | Boot
@@ -232,12 +309,21 @@ class Receipt(Frozen):
 
 
 class PriceList(Frozen):
-    """All prices of one machine. `version` only goes up; a machine starts at 0 with its own settings."""
+    """All prices of one machine, and those that differ for cards.
+
+    `version` only goes up; a machine starts at 0 with its own settings.
+    """
 
     v: Version = 1
     version: Count
     currency: Currency
     prices: Annotated[dict[Slot, PriceMinor], Field(min_length=1, max_length=1_000)]
+    card_prices: Annotated[dict[Slot, PriceMinor], Field(max_length=1_000)] = {}
+
+    def of(self, slot: str, tender: Literal["cash", "card"]) -> int:
+        """The price of a slot, minor units. Raises KeyError for a slot that has none."""
+        price_minor = self.prices[slot]
+        return self.card_prices.get(slot, price_minor) if tender == "card" else price_minor
 
 
 class PricesRefused(Frozen):

@@ -27,6 +27,7 @@ def owe_sales(folder: Path, machine: str, count: int) -> int:
                         slot=slot,
                         product=product,
                         price_minor=price_minor,
+                        paid_minor=price_minor,
                         currency="EUR",
                         price_version=0,
                         tenders=(TenderAmount(tender="cash", amount_minor=price_minor),),

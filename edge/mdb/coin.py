@@ -56,9 +56,9 @@ from edge.mdb.coin_repeats import Repeats
 from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S, Faults
 from edge.sale.effects import AcceptCoins, Effect, PayOut
-from edge.sale.events import ChangerLost, PeripheralEvent
+from edge.sale.events import ChangerLost, DriverEvent
 
-Told = list[PeripheralEvent]
+Told = list[DriverEvent]
 
 
 class CoinChanger:

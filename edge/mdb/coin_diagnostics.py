@@ -22,7 +22,7 @@ from edge.mdb.coin_expansion import (
 from edge.mdb.coin_ledger import Ledger
 from edge.mdb.frame import Block, Data, Reply
 from edge.mdb.peripheral import Faults
-from edge.sale.events import PeripheralEvent
+from edge.sale.events import DriverEvent
 
 DIAGNOSTICS_INTERVAL_S = 5.0  # specified 1 to 10 s
 
@@ -50,7 +50,7 @@ class Diagnostics:
         self._due_s = now_s + DIAGNOSTICS_INTERVAL_S
         return DIAGNOSTIC_STATUS
 
-    def on_reply(self, block: Block, reply: Reply) -> list[PeripheralEvent]:
+    def on_reply(self, block: Block, reply: Reply) -> list[DriverEvent]:
         if not isinstance(reply, Data):
             return []
         if block == DIAGNOSTIC_STATUS:
@@ -61,7 +61,7 @@ class Diagnostics:
         self._told[block] = coins
         return self._ledger.loaded(coins) if block == MANUAL_FILL_REPORT else self._ledger.taken(coins)
 
-    def _on_diagnostics(self, data: bytes) -> list[PeripheralEvent]:
+    def _on_diagnostics(self, data: bytes) -> list[DriverEvent]:
         pairs = parse_diagnostics(data)
         if NEW_INVENTORY not in pairs:
             self._told.clear()

@@ -31,9 +31,9 @@ from edge.sale.events import (
     CoinIn,
     CoinsLoaded,
     CoinsTaken,
+    DriverEvent,
     Lever,
     PayoutEnded,
-    PeripheralEvent,
     Route,
 )
 
@@ -49,11 +49,11 @@ class Ledger:
         self._before = NONE  # the payout's start, with the coins that came and went since by other ways
         self._reported: tuple[int, ...] | None = None  # by PAYOUT STATUS
 
-    def ready(self, counted: Tubes) -> list[PeripheralEvent]:
+    def ready(self, counted: Tubes) -> list[DriverEvent]:
         self.tubes = counted.counts
         return [ChangerReady(self.values, self.tubes)]
 
-    def activity(self, activity: Activity) -> list[PeripheralEvent]:
+    def activity(self, activity: Activity) -> list[DriverEvent]:
         match activity:
             case Deposited(coin, routing, in_tube) if routing in CREDIT_ROUTES:
                 return self._deposited(coin, CREDIT_ROUTES[routing], in_tube)
@@ -76,13 +76,13 @@ class Ledger:
                 pass  # busy, state and reset are the whole reply's business
         return []
 
-    def loaded(self, coins: tuple[int, ...]) -> list[PeripheralEvent]:
+    def loaded(self, coins: tuple[int, ...]) -> list[DriverEvent]:
         if not any(coins):
             return []
         self._before, self.tubes = _plus(self._before, coins), _plus(self.tubes, coins)
         return [CoinsLoaded(coins, self.tubes)]
 
-    def taken(self, coins: tuple[int, ...]) -> list[PeripheralEvent]:
+    def taken(self, coins: tuple[int, ...]) -> list[DriverEvent]:
         if not any(coins):
             return []
         self._before, self.tubes = _minus(self._before, coins), _minus(self.tubes, coins)
@@ -100,7 +100,7 @@ class Ledger:
     def payout_reported(self, coins: tuple[int, ...]) -> None:
         self._reported = _plus(self._reported or NONE, coins)
 
-    def payout_ended(self, counted: Tubes) -> list[PeripheralEvent]:
+    def payout_ended(self, counted: Tubes) -> list[DriverEvent]:
         """The counts to take for the payout, and at once those in force where they are others."""
         counts, defective = counted.counts, defective_tubes(counted)
         believed = counts
@@ -108,14 +108,14 @@ class Ledger:
             before, reported = self._before[coin], self._reported
             kept = self.tubes[coin] if reported is None else max(0, before - reported[coin])
             believed = _with(believed, coin, kept)
-        events: list[PeripheralEvent] = []
+        events: list[DriverEvent] = []
         if self._reported is not None and _minus(self._before, self._reported) != believed:
             events += self._faults.occurred("reported", "payout_status_differs")
         self.tubes = counts
         events.append(PayoutEnded(believed))
         return events if believed == counts else [*events, PayoutEnded(counts)]
 
-    def _deposited(self, coin: int, route: Route, in_tube: int) -> list[PeripheralEvent]:
+    def _deposited(self, coin: int, route: Route, in_tube: int) -> list[DriverEvent]:
         if not self.values[coin]:
             return [*self._faults.occurred("reported", "coin_without_value")]
         self.tubes = _with(self.tubes, coin, in_tube)

@@ -21,7 +21,7 @@ from edge.mdb.adapter import Adapter, AdapterValue, BlockAnswer, Noise, Pushed, 
 from edge.mdb.frame import Block, Silence
 from edge.mdb.peripheral import Peripheral
 from edge.sale.effects import Effect
-from edge.sale.events import PeripheralEvent
+from edge.sale.events import DriverEvent
 
 START_TIMEOUT_S = 1.0
 RESTART_S = 2.0
@@ -66,28 +66,28 @@ class Dialogue:
         self._asked = None
         self._start(now_s)
 
-    def closed(self, reason: str, now_s: float) -> list[PeripheralEvent]:
+    def closed(self, reason: str, now_s: float) -> list[DriverEvent]:
         self._state, self._wait_until_s, self._asked = State.CLOSED, inf, None
         return self._tell_lost(reason, now_s)
 
-    def perform(self, effect: Effect, now_s: float) -> list[PeripheralEvent]:
+    def perform(self, effect: Effect, now_s: float) -> list[DriverEvent]:
         for peripheral in self._peripherals:
             peripheral.perform(effect, now_s)
         return []
 
-    def turn(self, data: bytes, now_s: float) -> tuple[bytes, list[PeripheralEvent]]:
+    def turn(self, data: bytes, now_s: float) -> tuple[bytes, list[DriverEvent]]:
         """Take the bytes that came until now, say what to send and what happened.
 
         Bytes that came before `now_s` must be handed over in the same call or an earlier one, or an answer
         that only waited in a buffer counts as missing.
         """
-        events: list[PeripheralEvent] = []
+        events: list[DriverEvent] = []
         for value in self._adapter.feed(data):
             events += self._take(value, now_s)
         events += self._expire(now_s)
         return self._next_send(now_s), events
 
-    def _take(self, value: AdapterValue, now_s: float) -> Sequence[PeripheralEvent]:
+    def _take(self, value: AdapterValue, now_s: float) -> Sequence[DriverEvent]:
         match value:
             case BlockAnswer(reply):
                 if self._asked is None:
@@ -110,7 +110,7 @@ class Dialogue:
                 self.counts["noise"] += 1
                 return []
 
-    def _take_start(self, answer: StartAnswer, now_s: float) -> Sequence[PeripheralEvent]:
+    def _take_start(self, answer: StartAnswer, now_s: float) -> Sequence[DriverEvent]:
         steps = self._adapter.start_steps
         if self._state is not State.AWAITING_START or answer.key != steps[self._step].key:
             self.counts["answers_stray"] += 1
@@ -123,7 +123,7 @@ class Dialogue:
         self._state, self._wait_until_s = State.STARTING, now_s
         return events
 
-    def _take_pushed(self, pushed: Pushed, now_s: float) -> Sequence[PeripheralEvent]:
+    def _take_pushed(self, pushed: Pushed, now_s: float) -> Sequence[DriverEvent]:
         for peripheral in self._peripherals:
             if peripheral.address == pushed.address:
                 self._heard_s = now_s
@@ -131,7 +131,7 @@ class Dialogue:
         self.counts["pushed_stray"] += 1
         return []
 
-    def _past_barrier(self, now_s: float) -> Sequence[PeripheralEvent]:
+    def _past_barrier(self, now_s: float) -> Sequence[DriverEvent]:
         """The answer to what was asked will not come any more."""
         if self._asked is None:
             return []
@@ -139,7 +139,7 @@ class Dialogue:
         self._asked = None
         return peripheral.on_reply(block, Silence(), now_s)
 
-    def _expire(self, now_s: float) -> Sequence[PeripheralEvent]:
+    def _expire(self, now_s: float) -> Sequence[DriverEvent]:
         if self._state is State.FREE and now_s - self._heard_s > DEAF_S:
             self.counts["bus_deaf"] += 1
             self._start(now_s)
@@ -177,8 +177,8 @@ class Dialogue:
     def _start(self, at_s: float) -> None:
         self._state, self._step, self._wait_until_s = State.STARTING, 0, at_s
 
-    def _tell_lost(self, reason: str, now_s: float) -> list[PeripheralEvent]:
-        events: list[PeripheralEvent] = []
+    def _tell_lost(self, reason: str, now_s: float) -> list[DriverEvent]:
+        events: list[DriverEvent] = []
         for peripheral in self._peripherals:
             events += peripheral.bus_lost(reason, now_s)
         return events

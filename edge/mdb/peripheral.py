@@ -12,7 +12,7 @@ from typing import Protocol
 
 from edge.mdb.frame import Block, Reply
 from edge.sale.effects import Effect
-from edge.sale.events import DeviceFault, DeviceFaultCleared, DriverEvent, PeripheralEvent
+from edge.sale.events import DeviceFault, DeviceFaultCleared, DriverEvent
 
 POLL_INTERVAL_S = 0.150  # recommended 125 to 200 ms for each peripheral (MDB/ICP 4.2 appendix 3)
 RESET_RETRY_S = 10.0  # for a peripheral that is offline
@@ -28,15 +28,15 @@ class Peripheral(Protocol):
 
     def next_request(self, now_s: float) -> Block | None: ...
 
-    def on_reply(self, block: Block, reply: Reply, now_s: float) -> Sequence[PeripheralEvent]: ...
+    def on_reply(self, block: Block, reply: Reply, now_s: float) -> Sequence[DriverEvent]: ...
 
-    def on_pushed(self, data: bytes, now_s: float) -> Sequence[PeripheralEvent]:
+    def on_pushed(self, data: bytes, now_s: float) -> Sequence[DriverEvent]:
         """What the peripheral just told a POLL that the adapter sent by itself; money like any reply."""
 
     def perform(self, effect: Effect, now_s: float) -> None:
         """Take an effect; one that is another device's is ignored."""
 
-    def bus_lost(self, reason: str, now_s: float) -> Sequence[PeripheralEvent]:
+    def bus_lost(self, reason: str, now_s: float) -> Sequence[DriverEvent]:
         """The adapter went away; the driver starts from the beginning when it is asked next."""
 
 

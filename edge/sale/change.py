@@ -1,6 +1,7 @@
 """Which coins make an amount. Pure arithmetic over known tube counts."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 
 def coins_for(amount_minor: int, values_minor: Sequence[int], tubes: Sequence[int]) -> tuple[int, ...]:
@@ -47,6 +48,24 @@ def _exact(
         return None
 
     return pay(amount_minor, 0)
+
+
+@lru_cache(maxsize=64)
+def sums(values_minor: tuple[int, ...], counts: tuple[int, ...], limit_minor: int) -> int:
+    """Every amount up to a limit that can be paid exactly, as the bits of one integer.
+
+    Asked for each note and product after each step, so it is one shift for each power of two of a count.
+    """
+    mask = (1 << limit_minor + 1) - 1
+    reachable = 1
+    for value_minor, count in zip(values_minor, counts, strict=True):
+        left, size = count, 1
+        while left and value_minor:
+            size = min(size, left)
+            reachable |= reachable << size * value_minor & mask
+            left -= size
+            size *= 2
+    return reachable
 
 
 def worth(coins: Sequence[int], values_minor: Sequence[int]) -> int:

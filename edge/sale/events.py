@@ -17,6 +17,13 @@ class Route(StrEnum):
     CASHBOX = "cashbox"
 
 
+class BillRoute(StrEnum):
+    """Where a note that counts lies."""
+
+    CASHBOX = "cashbox"
+    RECYCLER = "recycler"
+
+
 class VendResult(StrEnum):
     """How a motor run ended; only DELIVERED is a product in the customer's hand."""
 
@@ -86,6 +93,147 @@ class CoinsTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class BillsReady:
+    """The bill validator finished its initialisation; sent after each one. No note is in escrow then.
+
+    values_minor: value of bill type 0..15, 0 where unused; recycled: notes of each type in the recycler, all
+    0 without one; escrow: notes wait for SettleBill, otherwise they are stacked at once.
+    """
+
+    values_minor: tuple[int, ...]
+    recycled: tuple[int, ...]
+    escrow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BillsLost:
+    """A note in escrow is out of reach too; if it turns out to be secure, its BillIn comes later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BillEscrowed:
+    """A note waits for SettleBill; the validator itself returns it after 30 s.
+
+    Ends with BillIn or BillReturned, or with BillsLost.
+    """
+
+    bill: int
+    value_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillIn:
+    """A note is secure and counts, exactly once, whatever was decided on it."""
+
+    bill: int
+    value_minor: int
+    route: BillRoute
+
+
+@dataclass(frozen=True, slots=True)
+class BillReturned:
+    """The note of the last BillEscrowed left escrow without being credited."""
+
+    bill: int
+    value_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillPayoutEnded:
+    """A PayOutBills is over; recycled are the counts afterwards, and what they lack was paid out."""
+
+    recycled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecyclerChanged:
+    """Notes were put into or taken out of the recycler by other ways than BillIn and PayOutBills."""
+
+    recycled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StackerChanged:
+    """Told after each initialisation and when it changes. A full stacker takes no notes."""
+
+    full: bool
+    bills: int
+
+
+@dataclass(frozen=True, slots=True)
+class CardReady:
+    """The reader can sell: sent after each initialisation, and when what stopped it is gone.
+
+    always_idle: a vend may be requested before a card is shown; refunds: it can give money back to the card;
+    reports_cash: it wants to know of cash sales.
+    """
+
+    reader: int
+    always_idle: bool
+    refunds: bool
+    reports_cash: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CardLost:
+    """The reader cannot sell until CardReady."""
+
+    reader: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionBegan:
+    """A card is in the reader. Its funds, None where unknown, are never a reason to refuse a vend."""
+
+    reader: int
+    funds_minor: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnded:
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
+class VendApproved:
+    """Charged; the amount may differ from the price (discount, surcharge)."""
+
+    reader: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class VendDenied:
+    reader: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundEnded:
+    """`ok`: the money is back on the card; otherwise it is not, or nobody knows."""
+
+    reader: int
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RevalueEnded:
+    reader: int
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RevalueLimit:
+    """The most the card may be charged up now; 0 where it cannot be."""
+
+    reader: int
+    amount_minor: int
+
+
+@dataclass(frozen=True, slots=True)
 class BoardReady:
     pass
 
@@ -142,6 +290,27 @@ class PricesWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimEntered:
+    """A customer typed a claim code; `code` as typed."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class FreeVend:
+    """The operator gives one product away."""
+
+    slot: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChanged:
+    """A technician began or ended a visit."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Booted:
     """First event of every run; what an unfinished effect needs is decided here."""
 
@@ -156,6 +325,28 @@ class Tick:
     """The sale's own deadline has passed."""
 
 
+BillEvent = (
+    BillsReady
+    | BillsLost
+    | BillEscrowed
+    | BillIn
+    | BillReturned
+    | BillPayoutEnded
+    | RecyclerChanged
+    | StackerChanged
+)
+CardEvent = (
+    CardReady
+    | CardLost
+    | SessionBegan
+    | SessionEnded
+    | VendApproved
+    | VendDenied
+    | RefundEnded
+    | RevalueEnded
+    | RevalueLimit
+)
+HandEvent = CoinsLoaded | CoinsTaken
 DriverEvent = (
     ChangerReady
     | ChangerLost
@@ -168,7 +359,9 @@ DriverEvent = (
     | VendEnded
     | DeviceFault
     | DeviceFaultCleared
+    | BillEvent
+    | CardEvent
+    | HandEvent
 )
-HandEvent = CoinsLoaded | CoinsTaken  # the sale has no rows for these yet
-PeripheralEvent = DriverEvent | HandEvent
-Event = DriverEvent | LinkChanged | DiskChanged | PricesWanted | Booted | AuditDue | Tick
+PersonEvent = ClaimEntered | FreeVend | ServiceChanged
+Event = DriverEvent | PersonEvent | LinkChanged | DiskChanged | PricesWanted | Booted | AuditDue | Tick

@@ -3,14 +3,20 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from shared.messages import PriceList
+from shared.messages import PriceList, Tender
+
+NOT_FITTED = "not fitted"
 
 
 class Phase(StrEnum):
     IDLE = "idle"  # nobody's money is in the machine
-    CREDIT = "credit"  # a customer's session: credit to spend or to give back
+    CREDIT = "credit"  # a customer's session: cash credit to spend or to give back
+    SESSION = "session"  # a card is in the reader, nothing is chosen
+    AUTHORISING = "authorising"  # a reader was asked for the price of a product
     VENDING = "vending"  # a motor is running, or may be
-    PAYING = "paying"  # coins are leaving, or may be
+    PAYING = "paying"  # coins or notes are leaving, or may be
+    REFUNDING = "refunding"  # a reader was told that nothing was delivered
+    CLOSING = "closing"  # a reader was told to let the card go
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,23 +31,60 @@ class SlotSetting:
 
 @dataclass(frozen=True, slots=True)
 class Vend:
-    """A product between money and drop. `price_minor` is held: no longer credit, not yet a sale."""
+    """A product between money and drop. `paid_minor` is held: no longer credit, not yet a sale.
+
+    It is the price, but for a card that was charged another amount, and for free and test vends, which cost
+    nothing. `sealed`: the reader was reset since it approved, and counts this as a sale whatever we say.
+    """
 
     slot: str
     product: str
     price_minor: int
     price_version: int
+    paid_minor: int
+    tender: Tender
     started_s: float
     link_down: bool
+    reader: int | None = None
+    sealed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """The reader that a customer uses now. `choice`: the slot that was chosen, from asking until the drop.
+
+    `cancelled`: the customer changed his mind; an approval that comes all the same is refunded.
+    """
+
+    reader: int
+    choice: str | None = None
+    cancelled: bool = False
+    refund_minor: int = 0  # charged, not delivered, and not yet known to be back on the card
 
 
 @dataclass(frozen=True, slots=True)
 class Paying:
-    """Coins ordered and the tubes before: what was paid is the difference of counts, never the order."""
+    """Coins and notes ordered, and the counts before: what was paid is the difference, never the order."""
 
     wanted_minor: int
     reason: str
     tubes_before: tuple[int, ...]
+    recycled_before: tuple[int, ...] = ()
+    coins_open: bool = True
+    notes_open: bool = False
+    paid_minor: int = 0
+    paid_notes_minor: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What is known of a card reader in this run. `reason`: why it cannot be used; empty when it can."""
+
+    reason: str = "starting"
+    always_idle: bool = False
+    reports_cash: bool = False
+    enabled: bool | None = None  # what it was last told
+    range_minor: tuple[int, int] | None = None  # dearest and cheapest product it was last told
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +92,15 @@ class Totals:
     """Never reset while this journal lives: the independent side of the books."""
 
     sales: int = 0
-    sold_minor: int = 0
+    sold_minor: int = 0  # what was paid, whatever was asked
+    card_sales: int = 0
+    card_sold_minor: int = 0
     cash_in_minor: int = 0
+    card_in_minor: int = 0
     paid_out_minor: int = 0
+    refunded_minor: int = 0  # to cards
     owed_minor: int = 0
+    redeemed_minor: int = 0  # of what was owed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +112,46 @@ class State:
     phase: Phase = Phase.IDLE
     credit_minor: int = 0
     vend: Vend | None = None
+    card: Card | None = None
     paying: Paying | None = None
     totals: Totals = field(default_factory=Totals)
-    values_minor: tuple[int, ...] = ()
+    values_minor: tuple[int, ...] = ()  # of coin types
     tubes: tuple[int, ...] = ()
+    note_values_minor: tuple[int, ...] = ()
+    recycled: tuple[int, ...] = ()
     pending: PriceList | None = None
+    claims: dict[int, int] = field(default_factory=dict)  # number and amount of what is still owed
+    last_claim: int = 0
+    wrong_claims: int = 0  # codes entered in a row that were none
+    service: bool = False  # a technician is here: vends are tests
     # --- this run only
     changer: str = "starting"  # "" = ready, else why not
+    validator: str = "starting"
+    readers: dict[int, Reader] = field(default_factory=dict)
     board: str = "starting"
     disk_ok: bool = True
     link_up: bool = False
     accepting: bool | None = None  # what the changer was last told
+    notes_accepted: frozenset[int] | None = None  # what the validator was last told
+    stacker_full: bool = False
+    escrow: bool = False  # a note was sent to the stacker, and is not there yet
     deadline_s: float | None = None
     message: str = ""  # what the customer is told
 
     @property
     def held_minor(self) -> int:
-        return self.vend.price_minor if self.vend else 0
+        return (self.vend.paid_minor if self.vend else 0) + (self.card.refund_minor if self.card else 0)
 
     def balanced(self) -> bool:
         """Money in = sold + paid out + still owed to somebody, in every reachable state."""
         t = self.totals
-        return t.cash_in_minor == (
-            t.sold_minor + t.paid_out_minor + t.owed_minor + self.credit_minor + self.held_minor
+        return t.cash_in_minor + t.card_in_minor + t.redeemed_minor == (
+            t.sold_minor
+            + t.paid_out_minor
+            + t.refunded_minor
+            + t.owed_minor
+            + self.credit_minor
+            + self.held_minor
         )
 
 
@@ -94,3 +159,8 @@ def add_totals(state: State, **more: int) -> State:
     """The state with running totals raised: `add_totals(s, sales=1, sold_minor=150)`."""
     totals = replace(state.totals, **{k: getattr(state.totals, k) + v for k, v in more.items()})
     return replace(state, totals=totals)
+
+
+def told(state: State, message: str) -> State:
+    """The state with what the customer is told."""
+    return replace(state, message=message)

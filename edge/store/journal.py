@@ -71,7 +71,7 @@ class Journal:
         except BaseException:
             self._lock.close()
             raise
-        (self.epoch,) = self._db.execute("SELECT epoch FROM journal").fetchone()
+        self.epoch, self.claim_key = self._db.execute("SELECT epoch, claim_key FROM journal").fetchone()
         self._seq, self._at_ns = self._db.execute(
             "SELECT coalesce(max(seq), 0), coalesce(max(at_ns), 0) FROM record"
         ).fetchone()
@@ -303,7 +303,8 @@ def _create(db: sqlite3.Connection) -> None:
     with _transaction(db):
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
-        db.execute("INSERT INTO journal (id, epoch) VALUES (1, ?)", (secrets.token_hex(6),))
+        made = (secrets.token_hex(6), secrets.token_bytes(32))
+        db.execute("INSERT INTO journal (id, epoch, claim_key) VALUES (1, ?, ?)", made)
 
 
 class _transaction:  # noqa: N801  # reads as a statement

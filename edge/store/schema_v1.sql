@@ -3,6 +3,7 @@
 CREATE TABLE journal (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     epoch TEXT NOT NULL,               -- identity of this file's numbers, made with the file
+    claim_key BLOB NOT NULL,           -- secret of its claim codes, made with the file
     state BLOB                         -- the sale machine's state after the last step, NULL before the first
 ) STRICT;
 

@@ -8,6 +8,7 @@ from edge.core import Core
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
+from edge.sale.step import Machine
 from edge.store.journal import Journal
 from shared.clock import SystemClock
 from shared.messages import PriceList
@@ -15,6 +16,7 @@ from tests.bench.figures import Figure, percentile
 
 SALES = 2_000
 SLOTS = [SlotSetting("A1", "cola", SALES, SALES)]
+SETTING = Machine({"A1": "cola"}, "bench", items={"A1": 1})
 PRICES = PriceList(version=0, currency="EUR", prices={"A1": 150})
 
 
@@ -23,7 +25,7 @@ def measure(folder: Path) -> list[Figure]:
     clock = SystemClock()
     taken_ms: list[float] = []
     with Journal(folder / "journal.db", "m1") as journal:
-        core = Core(journal, SLOTS, PRICES, "bench", random.Random(1))
+        core = Core(journal, SETTING, SLOTS, PRICES, random.Random(1))
         core.handle(ev.Booted(), clock.now())
         core.handle(ev.BoardReady(), clock.now())
         core.handle(ev.ChangerReady((50, 100), (50, 50)), clock.now())

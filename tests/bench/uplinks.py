@@ -14,6 +14,7 @@ from edge.core import Core, Publish
 from edge.loop import Inbox, Loop, Retention, Stop
 from edge.sale.effects import Effect
 from edge.sale.state import SlotSetting
+from edge.sale.step import Machine
 from edge.store.journal import Journal
 from edge.uplink import Uplink
 from shared import topics
@@ -41,7 +42,8 @@ def machine(folder: Path, name: str, port: int, ready: threading.Barrier) -> Non
     slots = [SlotSetting(slot, product, 10, 10) for slot, (_, product, _) in SLOTS.items()]
     prices = PriceList(version=0, currency="EUR", prices={s: price for s, (_, _, price) in SLOTS.items()})
     with Journal(folder / name / "data" / "journal.db", name) as journal:
-        core = Core(journal, slots, prices, "bench", random.Random())
+        setting = Machine({s.slot: s.product for s in slots}, "bench")
+        core = Core(journal, setting, slots, prices, random.Random())
         will = Publish(topics.STATUS.of(name), b"", 1, retain=True, content_type="")
         uplink = Uplink(MqttSettings(port=port), name, lambda: will, inbox.put, _raise)
         files = (folder / name / "data", folder / name / "status.json")

@@ -22,6 +22,7 @@ def sale(machine: str, seq: int, **changes: object) -> dict[str, Any]:
         "slot": "A1",
         "product": "cola",
         "price_minor": 150,
+        "paid_minor": 150,
         "currency": "EUR",
         "price_version": 0,
         "tenders": ({"tender": "cash", "amount_minor": 150},),

@@ -9,12 +9,14 @@ import pytest
 from edge.core import Command, Connected, Core, Disconnected, Inbound, Publish, Wake
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
+from edge.sale.step import Machine
 from edge.store.journal import Journal
 from shared import codec, topics
 from shared.clock import Now
 from shared.messages import PriceList, Receipt
 
 SLOTS = (SlotSetting("A1", "cola", 10, 10),)
+SETTING = Machine({"A1": "cola"}, "test", items={"A1": 1})
 PRICES = PriceList(version=0, currency="EUR", prices={"A1": 150})
 TRUE_NS = 1_790_000_000 * 10**9
 WAIT_S = 10.0
@@ -30,7 +32,7 @@ def at(monotonic_s: float, *, synced: bool = False) -> Now:
 @pytest.fixture
 def core(tmp_path: Path) -> Iterator[Core]:
     with Journal(tmp_path / "journal.db", "m1") as journal:
-        yield Core(journal, SLOTS, PRICES, "test", random.Random(1), WAIT_S)
+        yield Core(journal, SETTING, SLOTS, PRICES, random.Random(1), WAIT_S)
 
 
 def records(commands: Sequence[Command]) -> list[dict[str, object]]:

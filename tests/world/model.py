@@ -17,6 +17,7 @@ from edge.core import Command, Connected, Core, CoreEvent, Disconnected, Inbound
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
+from edge.sale.step import Machine
 from edge.store.journal import Journal
 from shared import codec, topics
 from shared.capture import Message
@@ -25,6 +26,7 @@ from shared.messages import PriceList
 
 VALUES_MINOR = (5, 10, 20, 50, 100, 200)
 SLOTS = (SlotSetting("A1", "cola", 250, 250), SlotSetting("A2", "chips", 250, 250))
+SETTING = Machine({s.slot: s.product for s in SLOTS}, "test", items={"A1": 1, "A2": 2})
 PRICES = PriceList(version=0, currency="EUR", prices={"A1": 150, "A2": 90})
 MACHINE = "m1"
 START_S = 1_790_000_000
@@ -92,7 +94,8 @@ class World:
     def boot(self) -> None:
         self.journal = Journal(self.folder / "journal.db", MACHINE)
         self.journal._db.execute("PRAGMA synchronous=OFF")  # thousands of runs; power cuts are another test
-        self.core = Core(self.journal, SLOTS, PRICES, "test", random.Random(self.rng.random()), CLOCK_WAIT_S)
+        rng = random.Random(self.rng.random())
+        self.core = Core(self.journal, SETTING, SLOTS, PRICES, rng, CLOCK_WAIT_S)
         self.up = False
         self.soon = []
         self.send(ev.Booted())

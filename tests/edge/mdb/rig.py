@@ -16,7 +16,6 @@ from edge.sale.events import (
     CoinsTaken,
     DriverEvent,
     PayoutEnded,
-    PeripheralEvent,
 )
 from edge.sim.bus import VirtualBus
 from edge.sim.changer import SimChanger
@@ -33,7 +32,7 @@ class Rig:
         self.bus = VirtualBus([self.sim])
         self._adapter_name = adapter
         self.adapter = SIM_ADAPTERS[adapter](self.bus)
-        self.events: list[PeripheralEvent] = []
+        self.events: list[DriverEvent] = []
         self.now_s = 0.0
         self.sent: list[bytes] = []
         self.answers_held = False  # answers stay in the line while true
@@ -56,7 +55,7 @@ class Rig:
             self.sent.append(send.strip())
         self.events += events
 
-    def run(self, duration_s: float) -> list[PeripheralEvent]:
+    def run(self, duration_s: float) -> list[DriverEvent]:
         """What happens within this time."""
         before = len(self.events)
         until_s = self.now_s + duration_s
@@ -64,7 +63,7 @@ class Rig:
             self.step()
         return self.events[before:]
 
-    def until(self, kind: type[PeripheralEvent], limit_s: float = 30.0) -> list[PeripheralEvent]:
+    def until(self, kind: type[DriverEvent], limit_s: float = 30.0) -> list[DriverEvent]:
         """What happens until an event of this kind has come."""
         before = len(self.events)
         until_s = self.now_s + limit_s

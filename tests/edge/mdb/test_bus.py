@@ -9,7 +9,16 @@ from edge.mdb.bus import bus_thread
 from edge.mdb.coin import CoinChanger
 from edge.mdb.qibixx import QibixxAdapter
 from edge.sale.effects import AcceptCoins, PayOut
-from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, Lever, PayoutEnded, Route
+from edge.sale.events import (
+    ChangerLost,
+    ChangerReady,
+    CoinIn,
+    CoinsTaken,
+    DriverEvent,
+    Lever,
+    PayoutEnded,
+    Route,
+)
 from edge.serial_port import PortThread
 from edge.sim.bus import VirtualBus
 from edge.sim.changer import SimChanger
@@ -59,13 +68,15 @@ def test_coins_lever_and_payout(machine: Machine) -> None:
     assert machine.changer.truth().paid_minor() == 100
 
 
-def test_coins_moved_by_hand_do_not_reach_a_sale_that_does_not_know_them(machine: Machine) -> None:
+def test_coins_moved_by_hand_are_told(machine: Machine) -> None:
     machine.thread.start()
     machine.inbox.until(ChangerReady)
     machine.changer.report(b"\x90\x0b")
     machine.changer.press_lever()
-    assert machine.inbox.until(Lever) == [Lever()]
-    assert machine.thread.counts["hand_events_dropped"] == 1
+    taken, lever = machine.inbox.until(Lever)
+    assert isinstance(taken, CoinsTaken)
+    assert (taken.coins[0], taken.tubes[0]) == (1, 11)
+    assert lever == Lever()
 
 
 def test_unplugged_and_plugged_in_again(machine: Machine) -> None:

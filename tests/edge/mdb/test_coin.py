@@ -14,9 +14,9 @@ from edge.sale.events import (
     CoinIn,
     DeviceFault,
     DeviceFaultCleared,
+    DriverEvent,
     Lever,
     PayoutEnded,
-    PeripheralEvent,
     Route,
 )
 from edge.sim.bus import Fault
@@ -375,7 +375,7 @@ def test_a_tube_coin_told_again_late_is_credited_once() -> None:
     assert rig.run(2) == []
 
 
-def fed(driver: CoinChanger, now_s: float, reply: Reply) -> tuple[Block | None, list[PeripheralEvent]]:
+def fed(driver: CoinChanger, now_s: float, reply: Reply) -> tuple[Block | None, list[DriverEvent]]:
     block = driver.next_request(now_s)
     return block, driver.on_reply(block, reply, now_s + 0.005) if block else []
 
@@ -455,7 +455,7 @@ def test_scaling_that_fits_no_minor_unit_is_refused_and_asked_again_later() -> N
 def test_a_changer_that_only_acknowledges_is_given_up_after_a_while() -> None:
     driver = CoinChanger()
     now_s = 0.0
-    events: list[PeripheralEvent] = []
+    events: list[DriverEvent] = []
     while not events:
         now_s = max(now_s, driver.next_wake_s)
         events += fed(driver, now_s, Ack())[1]
@@ -467,7 +467,7 @@ def test_a_payout_that_is_busy_for_ever_is_given_up() -> None:
     driver = CoinChanger()
     now_s = started(driver)
     driver.perform(PayOut((1,), ()), now_s)
-    events: list[PeripheralEvent] = []
+    events: list[DriverEvent] = []
     while not events:
         now_s = max(now_s + 0.001, driver.next_wake_s)
         block = driver.next_request(now_s)

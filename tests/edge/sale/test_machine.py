@@ -9,17 +9,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from pydantic import TypeAdapter
 
+from edge.sale import claims
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.change import worth
-from edge.sale.machine import TABLE, VEND_LIMIT_S, Machine, Step, step
+from edge.sale.machine import TABLE, step
+from edge.sale.motor import VEND_LIMIT_S
 from edge.sale.state import Phase, State
+from edge.sale.step import Machine, Step
 from shared import messages as m
 
 VALUES = (5, 10, 20, 50, 100, 200)
 CAPACITY = (6, 6, 6, 6, 6, 0)  # the two-euro coin has no tube
 PRICES = {"A1": 150, "B1": 60, "C1": 35}
-MACHINE = Machine({"A1": "cola", "B1": "water", "C1": "gum"}, "test")
+MACHINE = Machine(
+    {"A1": "cola", "B1": "water", "C1": "gum"}, "test", items={"A1": 11, "B1": 21, "C1": 31}, claim_key=b"key"
+)
 ADAPTER = TypeAdapter(State)
 MAY_RUN_A_MOTOR = (ev.SlotSelected,)
 MAY_PAY = (ev.VendEnded, ev.Tick, ev.Lever)
@@ -363,8 +368,10 @@ def test_tubes_that_run_short_leave_a_claim() -> None:
     s.insert(50)
     s.insert(20)
     s.run(ev.Lever(), ev.PayoutEnded((3, 3, 4, 3, 3, 0)))
-    assert s.of(m.Owed) == [m.Owed(amount_minor=20, currency="EUR", reason="tubes_ran_short")]
-    assert s.state.message == "please ask the operator for the rest"
+    assert s.of(m.Owed) == [
+        m.Owed(amount_minor=20, currency="EUR", reason="tubes_ran_short", claim=claims.code(b"key", 1, 20))
+    ]
+    assert s.state.message == f"we owe you 0.20 EUR: code {claims.code(b'key', 1, 20)}"
 
 
 def test_no_change_no_sale() -> None:
@@ -447,7 +454,7 @@ def test_a_few_coins_found_in_the_tubes_are_the_customers(coins: int) -> None:
     s.restart()
     s.forget()
     s.run(ev.ChangerReady(VALUES, (3, 3, 3 + coins, 3, 3, 0)))
-    found = m.CashIn(value_minor=20, currency="EUR", coin=2, route="tube", found=True)
+    found = m.CashIn(value_minor=20, currency="EUR", medium="coin", type=2, route="tube", found=True)
     assert s.records == [found] * coins
     assert (s.state.credit_minor, s.state.phase) == (20 * coins, Phase.CREDIT)
 
@@ -476,7 +483,9 @@ def test_another_changer_in_the_middle_of_a_payout_brings_its_own_tubes() -> Non
     s = Session()
     s.insert(100)
     s.run(ev.Lever(), ev.ChangerLost("silent"), ev.ChangerReady((10, 20, 50), (9, 9, 9)))
-    assert s.of(m.Owed) == [m.Owed(amount_minor=100, currency="EUR", reason="tubes_ran_short")]
+    assert s.of(m.Owed) == [
+        m.Owed(amount_minor=100, currency="EUR", reason="tubes_ran_short", claim=claims.code(b"key", 1, 100))
+    ]
     assert s.state.tubes == (9, 9, 9)
 
 

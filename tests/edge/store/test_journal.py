@@ -21,6 +21,7 @@ SALE = m.Sale(
     slot="A1",
     product="cola",
     price_minor=150,
+    paid_minor=150,
     currency="EUR",
     price_version=3,
     tenders=(m.TenderAmount(tender="cash", amount_minor=150),),

@@ -1,0 +1,100 @@
+"""Which money helps now: what coins, notes and cards are let in, decided anew after every step."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from edge.sale import effects as act
+from edge.sale.change import sums
+from edge.sale.state import Phase, Reader, State
+from edge.sale.step import Policy
+
+CARD_PHASES = {Phase.SESSION, Phase.AUTHORISING, Phase.REFUNDING, Phase.CLOSING}
+
+
+def sells(state: State) -> bool:
+    """Whether anything can be sold: the motors run and the journal has room."""
+    return not state.board and state.disk_ok and not state.service
+
+
+def takes_cash(state: State) -> bool:
+    """More money helps: something may be sold, and there is something that costs more than the credit."""
+    if not sells(state):
+        return False
+    # With a product chosen at a reader that waits for a card, a coin says that the customer pays cash.
+    waiting = state.phase is Phase.AUTHORISING and not state.credit_minor
+    if state.phase not in {Phase.IDLE, Phase.CREDIT} and not waiting:
+        return False
+    return state.credit_minor < max(_prices(state), default=0)
+
+
+def takes_note(state: State, policy: Policy, value_minor: int) -> bool:
+    """With this note the customer can buy something, and the change can be paid."""
+    if not takes_cash(state) or state.stacker_full or not 0 < value_minor <= policy.largest_note_minor:
+        return False
+    return any(
+        price <= state.credit_minor + value_minor
+        and can_change(state, policy, state.credit_minor + value_minor - price)
+        for price in set(_prices(state))
+    )
+
+
+def can_change(state: State, policy: Policy, amount_minor: int) -> bool:
+    """Whether this much can be paid back for certain, from what is promised as change."""
+    return bool(sums(*payable(state, policy.reserve), amount_minor) >> amount_minor & 1)
+
+
+def payable(state: State, reserve: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Values and counts of what can be paid out now: coin types first, then note types."""
+    coins = state.tubes if not state.changer else ()
+    notes = state.recycled if not state.validator else ()
+    counts = (*(max(0, n - reserve) for n in _padded(coins, state.values_minor)),)
+    return (
+        (*state.values_minor, *state.note_values_minor),
+        (*counts, *_padded(notes, state.note_values_minor)),
+    )
+
+
+def let_in(state: State, policy: Policy) -> tuple[State, tuple[act.Effect, ...]]:
+    """Tell each device what it may take, where that changed."""
+    effects: tuple[act.Effect, ...] = ()
+    coins = takes_cash(state)
+    if not state.changer and coins != state.accepting:
+        state, effects = replace(state, accepting=coins), (*effects, act.AcceptCoins(coins))
+    notes = frozenset(
+        n for n, value in enumerate(state.note_values_minor) if takes_note(state, policy, value)
+    )
+    if not state.validator and notes != state.notes_accepted:
+        state, effects = replace(state, notes_accepted=notes), (*effects, act.AcceptBills(notes))
+    for number, reader in state.readers.items():
+        if not reader.reason:
+            reader, told = _tell_reader(state, number, reader)  # noqa: PLW2901
+            state = replace(state, readers={**state.readers, number: reader})
+            effects = (*effects, *told)
+    return state, effects
+
+
+def _tell_reader(state: State, number: int, reader: Reader) -> tuple[Reader, tuple[act.Effect, ...]]:
+    effects: tuple[act.Effect, ...] = ()
+    prices = [state.prices.of(slot, "card") for slot in state.prices.prices]
+    span = (max(prices), min(prices))
+    if span != reader.range_minor:
+        reader, effects = replace(reader, range_minor=span), (act.SetPriceRange(number, *span),)
+    enabled = takes_card(state, number)
+    if enabled != reader.enabled:
+        reader, effects = replace(reader, enabled=enabled), (*effects, act.AcceptCards(number, enabled))
+    return reader, effects
+
+
+def takes_card(state: State, number: int) -> bool:
+    """One tender at a time: a card while no cash is in the machine, cash while no card is."""
+    if state.card is not None and state.phase in {*CARD_PHASES, Phase.VENDING}:
+        return state.card.reader == number
+    return sells(state) and state.phase is Phase.IDLE and any(True for _ in _prices(state))
+
+
+def _prices(state: State) -> list[int]:
+    return [price for slot, price in state.prices.prices.items() if state.stock.get(slot, 0) > 0]
+
+
+def _padded(counts: Sequence[int], values: Sequence[int]) -> tuple[int, ...]:
+    return (*counts[: len(values)], *[0] * (len(values) - len(counts)))

@@ -1,0 +1,107 @@
+"""Coins, notes, the lever and claim codes: money is never unexpected."""
+
+from dataclasses import replace
+
+from edge.sale import card, claims, payout
+from edge.sale import effects as act
+from edge.sale import events as ev
+from edge.sale.accept import takes_note
+from edge.sale.state import Phase, State, add_totals, told
+from edge.sale.step import Machine, Step
+from shared import messages as m
+from shared import money
+
+
+def coin(_machine: Machine, state: State, event: ev.CoinIn, _now_s: float) -> Step:
+    tubes = payout.with_count(state.tubes, event.coin, event.in_tube)
+    paying = state.paying
+    if paying is not None and event.route is ev.Route.TUBE:
+        # It fell in while others fall out: without this the difference of counts would miss one paid coin.
+        before = paying.tubes_before
+        paying = replace(paying, tubes_before=payout.with_count(before, event.coin, before[event.coin] + 1))
+    state = replace(state, tubes=tubes, paying=paying)
+    route = "tube" if event.route is ev.Route.TUBE else "cashbox"
+    return _credited(state, event.value_minor, "coin", event.coin, route)
+
+
+def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float) -> Step:
+    state = replace(state, escrow=False)
+    if event.route is ev.BillRoute.RECYCLER:
+        paying, count = state.paying, _count(state.recycled, event.bill) + 1
+        if paying is not None:
+            before = _count(paying.recycled_before, event.bill) + 1
+            changed = payout.with_count(paying.recycled_before, event.bill, before)
+            paying = replace(paying, recycled_before=changed)
+        state = replace(state, recycled=payout.with_count(state.recycled, event.bill, count), paying=paying)
+    route = "recycler" if event.route is ev.BillRoute.RECYCLER else "stacker"
+    return _credited(state, event.value_minor, "note", event.bill, route)
+
+
+def _count(counts: tuple[int, ...], kind: int) -> int:
+    return counts[kind] if kind < len(counts) else 0
+
+
+def _credited(state: State, value_minor: int, medium: str, kind: int, route: str) -> Step:
+    record = m.CashIn.model_validate(
+        {
+            "value_minor": value_minor,
+            "currency": state.prices.currency,
+            "medium": medium,
+            "type": kind,
+            "route": route,
+        }
+    )
+    state = add_totals(
+        replace(state, credit_minor=state.credit_minor + value_minor), cash_in_minor=value_minor
+    )
+    state = told(state, _credit_text(state))
+    if state.phase is Phase.IDLE:
+        state = replace(state, phase=Phase.CREDIT)
+    elif state.phase is Phase.AUTHORISING and state.card is not None and not state.card.cancelled:
+        done = card.withdraw(state)  # the customer pays cash instead
+        return Step(done.state, (record,), done.effects)
+    return Step(state, (record,))
+
+
+def escrowed(machine: Machine, state: State, event: ev.BillEscrowed, _now_s: float) -> Step:
+    """A note is stacked only if the customer can buy something with it and get the change."""
+    stack = not state.escrow and takes_note(state, machine.policy, event.value_minor)
+    if stack:
+        return Step(replace(state, escrow=True), effects=(act.SettleBill(stack=True),))
+    note = money.text(event.value_minor, state.prices.currency)
+    return Step(told(state, f"no change for {note}"), effects=(act.SettleBill(stack=False),))
+
+
+def returned(_machine: Machine, state: State, _event: ev.BillReturned, _now_s: float) -> Step:
+    return Step(replace(state, escrow=False))
+
+
+def lever(machine: Machine, state: State, _event: ev.Lever, _now_s: float) -> Step:
+    return payout.start(machine, state, "refund")
+
+
+def claim(machine: Machine, state: State, event: ev.ClaimEntered, _now_s: float) -> Step:
+    """A code of this machine becomes credit, once. The technician makes a machine listen again."""
+    if state.wrong_claims >= claims.WRONG_LIMIT:
+        return Step(told(state, "too many wrong codes: please ask the operator"))
+    number = claims.find(machine.claim_key, state.claims, event.code)
+    if number is None:
+        return Step(told(replace(state, wrong_claims=state.wrong_claims + 1), "this code is not known here"))
+    amount_minor = state.claims[number]
+    state = replace(
+        add_totals(state, redeemed_minor=amount_minor),
+        claims={n: a for n, a in state.claims.items() if n != number},
+        wrong_claims=0,
+        credit_minor=state.credit_minor + amount_minor,
+        phase=Phase.CREDIT,
+    )
+    used = m.ClaimUsed(
+        claim=claims.code(machine.claim_key, number, amount_minor),
+        amount_minor=amount_minor,
+        currency=state.prices.currency,
+    )
+    return Step(told(state, _credit_text(state)), (used,))
+
+
+def _credit_text(state: State) -> str:
+    return "credit " + money.text(state.credit_minor, state.prices.currency)

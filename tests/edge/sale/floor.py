@@ -1,0 +1,516 @@
+"""What stands around a sale: a changer, a validator with recycler, two readers, a motor and people.
+
+The floor is the ground truth: coins and notes that really moved, cards that were really charged, products
+that really fell. It keeps the drivers' contracts (edge/sale/events.py), and its devices do what they are
+asked when `random` says so. Every step of the sale is checked against it.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from edge.sale import effects as act
+from edge.sale import events as ev
+from edge.sale.machine import step
+from edge.sale.state import Phase, State
+from edge.sale.step import Machine, Policy
+from shared import messages as m
+
+COINS = (5, 10, 20, 50, 100, 200)
+ROOM = (8, 8, 8, 8, 8, 0)  # the two-euro coin has no tube
+NOTES = (500, 1_000, 2_000)
+PRICES = {"A1": 150, "B1": 60, "C1": 35, "D1": 450}
+CARD_PRICES = {"B1": 65}
+STOCK = 400
+KEY = b"floor"
+ADAPTER = TypeAdapter(State)
+
+
+@dataclass
+class SimReader:
+    """A reader as it is, whatever was told to us."""
+
+    number: int
+    always_idle: bool
+    up: bool = False
+    enabled: bool = False
+    session: bool = False
+    asked_minor: int | None = None
+    approved_minor: int | None = None
+    cancelled: bool = False
+    refunding_minor: int | None = None
+    ending: bool = False
+
+    def reset(self) -> int:
+        """A power cut or a reset: what was approved counts as sold. Returns how much that is."""
+        sold = self.approved_minor or self.refunding_minor or 0
+        self.session = self.enabled = self.cancelled = self.ending = False
+        self.asked_minor = self.approved_minor = self.refunding_minor = None
+        return sold
+
+
+@dataclass
+class Floor:
+    random: random.Random
+    policy: Policy = field(default_factory=Policy)
+
+    def __post_init__(self) -> None:
+        self.machine = Machine(
+            products={"A1": "cola", "B1": "water", "C1": "gum", "D1": "lunch"},
+            software="test",
+            items={"A1": 11, "B1": 21, "C1": 31, "D1": 41},
+            validator=True,
+            readers=(1, 2),
+            policy=self.policy,
+            claim_key=KEY,
+        )
+        prices = m.PriceList(version=0, currency="EUR", prices=PRICES, card_prices=CARD_PRICES)
+        self.state = State(prices=prices, stock=dict.fromkeys(PRICES, STOCK))
+        self.now_s = 10.0
+        self.tubes = [5, 5, 5, 5, 5, 0]
+        self.recycled = [0, 0, 0]
+        self.cash_minor = 0  # in the machine, above what was in it at first
+        self.card_minor = 0  # charged to cards and not refunded
+        self.unseen_minor = 0  # charged to cards, which the power did not let anybody tell us
+        self.doubled_minor = 0  # refunded to cards and owed as well, for the same reason
+        self.readers = {1: SimReader(1, always_idle=False), 2: SimReader(2, always_idle=True)}
+        self.escrow: int | None = None
+        self.stacking = False
+        self.motor = ""
+        self.drops = 0
+        self.doubtful = 0
+        self.coins_out: tuple[int, ...] | None = None
+        self.notes_out: tuple[int, ...] | None = None
+        self.paying_at_boot = False
+        self.codes: list[str] = []
+        self.sales: list[m.Sale] = []
+        self.session_prices = prices
+        self.feed(ev.Booted())
+
+    # ---- the sale
+
+    def feed(self, event: ev.Event) -> None:
+        self.now_s += 0.5
+        if self.state.phase is Phase.IDLE:
+            self.session_prices = self.state.prices
+        done = step(self.machine, self.state, event, self.now_s)
+        self.state = done.state
+        for record in done.records:
+            self._record(record)
+        for effect in done.effects:
+            self._perform(effect, event)
+        self.check()
+
+    def _record(self, record: m.Body) -> None:
+        if isinstance(record, m.Sale):
+            self.sales.append(record)
+            is_card = record.tenders[0].tender == "card"
+            assert record.price_minor == self.session_prices.of(record.slot, "card" if is_card else "cash")
+            assert record.paid_minor == sum(t.amount_minor for t in record.tenders)
+        elif isinstance(record, m.Owed):
+            self.codes.append(record.claim)
+
+    def _perform(self, effect: act.Effect, event: ev.Event) -> None:
+        match effect:
+            case act.RunMotor(slot):
+                assert isinstance(event, ev.SlotSelected | ev.VendApproved | ev.FreeVend)
+                assert not self.motor, "a motor is started while one runs"
+                self.motor = slot
+            case act.PayOut(coins, tubes):
+                assert self.coins_out is None, "coins are ordered twice"
+                assert all(n <= have for n, have in zip(coins, tubes, strict=False))
+                self.coins_out = coins
+            case act.PayOutBills(bills):
+                assert self.notes_out is None, "notes are ordered twice"
+                assert all(n <= have for n, have in zip(bills, self.recycled, strict=True))
+                self.notes_out = bills
+            case act.SettleBill(stack):
+                self._settle_bill(stack=stack)
+            case act.AcceptCoins() | act.AcceptBills():
+                pass
+            case _:
+                self._perform_card(effect)
+
+    def _settle_bill(self, *, stack: bool) -> None:
+        if self.escrow is None:
+            return  # it left in the same moment
+        self.stacking = stack
+        if not stack:
+            bill, self.escrow = self.escrow, None
+            self.later(ev.BillReturned(bill, NOTES[bill]))
+
+    def _perform_card(self, effect: act.Effect) -> None:
+        reader = self.readers[effect.reader]  # type: ignore[union-attr]
+        match effect:
+            case act.AcceptCards(_, enabled):
+                reader.enabled = enabled
+            case act.RequestVend(_, price_minor, _):
+                assert reader.asked_minor is None
+                assert reader.approved_minor is None
+                assert reader.session or reader.always_idle
+                reader.asked_minor = price_minor
+            case act.CancelVend():
+                reader.cancelled = reader.asked_minor is not None
+            case act.ConfirmVend():
+                assert reader.approved_minor is not None, "a vend is confirmed that was not approved"
+                reader.approved_minor = None
+            case act.FailVend():
+                assert reader.approved_minor is not None, "a refund of what was not charged"
+                reader.refunding_minor, reader.approved_minor = reader.approved_minor, None
+            case act.EndSession():
+                reader.ending = True
+            case _:
+                pass
+
+    # ---- events that follow from an effect come after it
+
+    waiting: list[ev.Event] = field(default_factory=list)
+
+    def later(self, event: ev.Event) -> None:
+        self.waiting.append(event)
+
+    def settle(self) -> None:
+        while self.waiting:
+            self.feed(self.waiting.pop(0))
+
+    # ---- what happens
+
+    def insert(self) -> None:
+        if self.state.changer:
+            return
+        coin = self.random.randrange(len(COINS))
+        self.cash_minor += COINS[coin]
+        if self.tubes[coin] < ROOM[coin]:
+            self.tubes[coin] += 1
+            self.feed(ev.CoinIn(coin, COINS[coin], ev.Route.TUBE, self.tubes[coin]))
+        else:
+            self.feed(ev.CoinIn(coin, COINS[coin], ev.Route.CASHBOX, self.tubes[coin]))
+
+    def insert_note(self) -> None:
+        if self.state.validator or self.escrow is not None or not self.state.notes_accepted:
+            return
+        bill = self.random.choice(sorted(self.state.notes_accepted))
+        self.escrow, self.stacking = bill, False
+        self.feed(ev.BillEscrowed(bill, NOTES[bill]))
+
+    def note_lands(self) -> None:
+        if self.escrow is None or not self.stacking:
+            return
+        bill, self.escrow, self.stacking = self.escrow, None, False
+        if self.random.random() < 0.2:
+            self.feed(ev.BillReturned(bill, NOTES[bill]))
+            return
+        self.cash_minor += NOTES[bill]
+        recycle = self.random.random() < 0.5 and self.recycled[bill] < 3
+        self.recycled[bill] += recycle
+        route = ev.BillRoute.RECYCLER if recycle else ev.BillRoute.CASHBOX
+        self.feed(ev.BillIn(bill, NOTES[bill], route))
+
+    def select(self) -> None:
+        self.feed(ev.SlotSelected(self.random.choice([*PRICES, "Z9"])))
+
+    def lever(self) -> None:
+        self.feed(ev.Lever())
+
+    def enter_code(self) -> None:
+        code = self.random.choice([*self.codes, "0001-000000"])
+        self.feed(ev.ClaimEntered(code))
+
+    def free(self) -> None:
+        self.feed(ev.FreeVend(self.random.choice([*PRICES])))
+
+    def technician(self) -> None:
+        self.feed(ev.ServiceChanged(self.random.random() < 0.3))
+
+    def show_card(self) -> None:
+        reader = self.random.choice([*self.readers.values()])
+        if reader.up and reader.enabled and not reader.session and reader.asked_minor is None:
+            reader.session = True
+            self.feed(ev.SessionBegan(reader.number, self.random.choice([None, 500])))
+
+    def reader_answers(self) -> None:
+        reader = self.random.choice([*self.readers.values()])
+        if not reader.up:
+            return
+        if reader.asked_minor is not None:
+            asked, reader.asked_minor = reader.asked_minor, None
+            cancelled, reader.cancelled = reader.cancelled, False
+            if self.random.random() < (0.1 if cancelled else 0.7):
+                amount = max(1, asked - self.random.choice([0, 0, 0, 10]))
+                reader.approved_minor = amount
+                self.card_minor += amount
+                motor = self.motor
+                self.feed(ev.VendApproved(reader.number, amount))
+                assert bool(self.motor) is not cancelled or motor, "a late approval never vends"
+            else:
+                self.feed(ev.VendDenied(reader.number, "declined"))
+        elif reader.refunding_minor is not None:
+            amount, reader.refunding_minor = reader.refunding_minor, None
+            ok = self.random.random() < 0.8
+            self.card_minor -= amount * ok
+            self.feed(ev.RefundEnded(reader.number, ok))
+        elif reader.ending and reader.approved_minor is None:
+            reader.ending = reader.session = False
+            self.feed(ev.SessionEnded(reader.number))
+
+    def reader_fails(self) -> None:
+        reader = self.random.choice([*self.readers.values()])
+        if not reader.up:
+            reader.up = True
+            self.feed(ev.CardReady(reader.number, reader.always_idle, refunds=True, reports_cash=True))
+            return
+        if reader.refunding_minor is not None and self.random.random() < 0.5:
+            # It gave the money back, and was gone before it could say so.
+            self.card_minor -= reader.refunding_minor
+            self.doubled_minor += reader.refunding_minor
+            reader.refunding_minor = None
+        reader.reset()
+        reader.up = False
+        self.feed(ev.CardLost(reader.number, self.random.choice(["silent", "network"])))
+
+    def motor_ends(self) -> None:
+        if not self.motor:
+            return
+        slot, self.motor = self.motor, ""
+        result = self.random.choice([*[ev.VendResult.DELIVERED] * 8, *ev.VendResult])
+        self.drops += result is ev.VendResult.DELIVERED
+        charged = self._charged()
+        self.feed(ev.VendEnded(slot, result))
+        if charged is not None:
+            assert charged.approved_minor is None, "the reader is told how it ended"
+            assert (charged.refunding_minor is None) is (result is ev.VendResult.DELIVERED)
+
+    def motor_never_answers(self) -> None:
+        if self.motor:
+            self.motor = ""
+            self.doubtful += 1
+            charged = self._charged()
+            self.feed(ev.Tick())
+            assert charged is None or charged.refunding_minor is None, "it may have dropped"
+
+    def _charged(self) -> SimReader | None:
+        """The reader that approved the product whose motor runs, if it can still be told about it."""
+        vend = self.state.vend
+        reader = self.readers.get(vend.reader or 0) if vend else None
+        return reader if reader is not None and reader.approved_minor is not None else None
+
+    def time_passes(self) -> None:
+        if not self.motor:
+            refunding = {n: r.refunding_minor for n, r in self.readers.items() if r.refunding_minor}
+            if refunding and self.state.phase is Phase.REFUNDING:
+                return  # its driver answers in time, or says that the reader is lost
+            self.feed(ev.Tick())
+
+    def payout_ends(self) -> None:
+        if self.coins_out is not None and not self.state.changer:
+            self._pay_coins()
+            self.feed(ev.PayoutEnded(tuple(self.tubes)))
+        elif self.notes_out is not None and not self.state.validator:
+            self._pay_notes()
+            self.feed(ev.BillPayoutEnded(tuple(self.recycled)))
+
+    def _pay_coins(self) -> None:
+        order, self.coins_out = self.coins_out, None
+        for coin, count in enumerate(order or ()):
+            paid = min(count, self.tubes[coin]) if self.random.random() < 0.9 else 0
+            self.tubes[coin] -= paid
+            self.cash_minor -= paid * COINS[coin]
+
+    def _pay_notes(self) -> None:
+        order, self.notes_out = self.notes_out, None
+        for bill, count in enumerate(order or ()):
+            paid = count if self.random.random() < 0.9 else 0
+            self.recycled[bill] -= paid
+            self.cash_minor -= paid * NOTES[bill]
+
+    def changer_fails(self) -> None:
+        if self.state.changer:
+            self._pay_coins()
+            self.feed(ev.ChangerReady(COINS, tuple(self.tubes)))
+        else:
+            self._pay_coins()
+            self.feed(ev.ChangerLost("silent"))
+
+    def validator_fails(self) -> None:
+        self._pay_notes()
+        if self.state.validator:
+            self.escrow = None
+            self.feed(ev.BillsReady(NOTES, tuple(self.recycled), escrow=True))
+        else:
+            self.escrow = None
+            self.feed(ev.BillsLost("silent"))
+
+    def recover(self) -> None:
+        """What is down comes back, one after the other."""
+        down = next((r for r in self.readers.values() if not r.up), None)
+        if self.state.changer:
+            self.changer_fails()
+        elif self.state.validator:
+            self.validator_fails()
+        elif self.state.board:
+            self.board_fails()
+        elif down is not None:
+            down.up = True
+            self.feed(ev.CardReady(down.number, down.always_idle, refunds=True, reports_cash=True))
+        elif not self.state.disk_ok:
+            self.feed(ev.DiskChanged(True))
+        elif self.state.service:
+            self.feed(ev.ServiceChanged(False))
+
+    def hands(self) -> None:
+        """A technician loads coins and takes a note; it is nobody's credit."""
+        if self.state.changer or self.state.validator or self.coins_out or self.notes_out:
+            return
+        if self.random.random() < 0.5:
+            loaded = tuple(int(n < 4) for n in self.tubes[:5])
+            self.tubes = [*(n + more for n, more in zip(self.tubes, loaded, strict=False)), 0]
+            self.feed(ev.CoinsLoaded((*loaded, 0), tuple(self.tubes)))
+        else:
+            self.recycled = [max(0, n - 1) for n in self.recycled]
+            self.feed(ev.RecyclerChanged(tuple(self.recycled)))
+
+    def board_fails(self) -> None:
+        self.feed(ev.BoardReady() if self.state.board else ev.BoardLost("silent"))
+
+    def bystanders(self) -> None:
+        events = (
+            ev.LinkChanged(True),
+            ev.LinkChanged(False),
+            ev.AuditDue(),
+            ev.DeviceFault("reader_1", "busy"),
+            ev.StackerChanged(self.random.random() < 0.1, 3),
+            ev.DiskChanged(self.random.random() < 0.9),
+        )
+        self.feed(self.random.choice(events))
+
+    def new_prices(self) -> None:
+        version = max(self.state.prices.version, self.state.pending.version if self.state.pending else 0) + 1
+        prices = {**PRICES, "B1": self.random.randrange(5, 200, 5)}
+        self.feed(ev.PricesWanted(m.PriceList(version=version, currency="EUR", prices=prices)))
+
+    def power_cut(self) -> None:
+        """Everything forgets but the journal and the mechanics."""
+        self._pay_coins()
+        self._pay_notes()
+        self.waiting.clear()
+        if self.escrow is not None and self.stacking and self.random.random() < 0.5:
+            # It reached the stacker; the driver hears of it after its start.
+            bill = self.escrow
+            self.cash_minor += NOTES[bill]
+            self.waiting.append(ev.BillIn(bill, NOTES[bill], ev.BillRoute.CASHBOX))
+        self.escrow, self.stacking = None, False
+        for reader in self.readers.values():
+            self._cut_reader(reader)
+        self.state = ADAPTER.validate_json(ADAPTER.dump_json(self.state))
+        motor = self.motor
+        self.feed(ev.Booted())
+        assert self.motor == motor, "a motor is started by a restart"
+        assert self.coins_out is None
+        self.settle()
+
+    def _cut_reader(self, reader: SimReader) -> None:
+        if reader.asked_minor is not None and self.random.random() < 0.5:
+            self.card_minor += reader.asked_minor  # approved in the last moment, and then taken for a sale
+            self.unseen_minor += reader.asked_minor
+        if reader.refunding_minor is not None and self.random.random() < 0.5:
+            self.card_minor -= reader.refunding_minor
+            self.doubled_minor += reader.refunding_minor
+        reader.reset()
+        reader.up = False
+
+    # ---- what must hold after every step
+
+    def in_motion(self) -> bool:
+        """Coins or notes are leaving, or a note is known to the mechanics only."""
+        pending = any(isinstance(event, ev.BillIn) for event in self.waiting)
+        return self.state.phase is Phase.PAYING or pending
+
+    def check(self) -> None:
+        state, totals = self.state, self.state.totals
+        assert state.balanced()
+        assert len(self.sales) == totals.sales == self.drops + self.doubtful
+        assert sum(sale.paid_minor for sale in self.sales) == totals.sold_minor
+        assert bool(state.vend) == (state.phase is Phase.VENDING) == bool(self.motor)
+        assert sum(state.claims.values()) == totals.owed_minor - totals.redeemed_minor
+        if state.phase in {Phase.IDLE, Phase.CREDIT, Phase.PAYING}:
+            assert state.card is None
+        assert (state.phase is Phase.CREDIT) <= (state.credit_minor > 0)
+        assert (state.phase is Phase.IDLE) <= (state.credit_minor == 0)
+        if state.card is not None:
+            others = [r for n, r in self.readers.items() if n != state.card.reader]
+            assert not any(r.enabled and r.up for r in others), "one customer at a time"
+            cash = (state.accepting and not state.changer) or (state.notes_accepted and not state.validator)
+            assert state.phase is Phase.AUTHORISING or not cash, "one tender at a time"
+        if self.in_motion():
+            return
+        assert state.tubes in {(), tuple(self.tubes)} or bool(state.changer)
+        kept = self.cash_minor + self.card_minor
+        known = totals.sold_minor + sum(state.claims.values()) + state.credit_minor + state.held_minor
+        assert kept + self.doubled_minor - self.unseen_minor == known
+
+
+ACTIONS: dict[Callable[[Floor], None], int] = {
+    Floor.insert: 12,
+    Floor.insert_note: 6,
+    Floor.note_lands: 10,
+    Floor.select: 20,
+    Floor.lever: 9,
+    Floor.enter_code: 2,
+    Floor.free: 1,
+    Floor.technician: 1,
+    Floor.show_card: 14,
+    Floor.reader_answers: 25,
+    Floor.reader_fails: 2,
+    Floor.motor_ends: 20,
+    Floor.motor_never_answers: 1,
+    Floor.time_passes: 2,
+    Floor.payout_ends: 15,
+    Floor.changer_fails: 2,
+    Floor.validator_fails: 2,
+    Floor.board_fails: 1,
+    Floor.bystanders: 3,
+    Floor.new_prices: 1,
+    Floor.power_cut: 2,
+    Floor.recover: 25,
+    Floor.hands: 1,
+}
+
+
+def walk(floor: Floor, events: int, weights: Sequence[int] | None = None) -> None:
+    """Let things happen, in an order that the floor's seed decides."""
+    names = list(ACTIONS)
+    for action in floor.random.choices(names, weights=weights or list(ACTIONS.values()), k=events):
+        action(floor)
+        floor.settle()
+
+
+def calm(floor: Floor) -> None:
+    """The faults and the customers stop: what is under way ends, and the machine waits for the next one."""
+    for _ in range(200):
+        if floor.state.phase in {Phase.IDLE, Phase.CREDIT} and not floor.waiting:
+            return
+        for action in (Floor.recover, Floor.motor_ends, Floor.note_lands, Floor.payout_ends):
+            action(floor)
+            floor.settle()
+        for _ in floor.readers:
+            floor.reader_answers()
+        if floor.state.phase is Phase.SESSION:
+            floor.lever()
+    raise AssertionError(f"still {floor.state.phase} with {floor.state}")
+
+
+def opened(seed: Any, policy: Policy | None = None) -> Floor:  # noqa: ANN401  # whatever seeds a Random
+    """A floor whose devices are all ready."""
+    floor = Floor(random.Random(seed), policy or Policy())
+    floor.feed(ev.BoardReady())
+    floor.feed(ev.ChangerReady(COINS, tuple(floor.tubes)))
+    floor.feed(ev.BillsReady(NOTES, tuple(floor.recycled), escrow=True))
+    for _ in range(2):
+        for reader in floor.readers.values():
+            if not reader.up:
+                reader.up = True
+                floor.feed(ev.CardReady(reader.number, reader.always_idle, refunds=True, reports_cash=True))
+    return floor

@@ -1,0 +1,358 @@
+"""Coins, notes, cards, free and test vends together, in every order: no money is lost or made."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.sale import events as ev
+from edge.sale.machine import TABLE, step
+from edge.sale.state import Phase, State
+from edge.sale.step import Policy
+from shared import messages as m
+from tests.edge.sale.floor import ACTIONS, COINS, Floor, calm, opened, walk
+
+ORDERS = int(os.environ.get("VEND_TEST_ORDERS", "100000"))  # a longer run on demand
+EVENTS_AN_ORDER = 10
+ORDERS_A_FLOOR = 50
+OWE = Policy(without_change="owe", reserve=2)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(list(ACTIONS)), max_size=60), st.integers(0, 2**32), st.booleans())
+def test_no_story_loses_money(story: list[Callable[[Floor], None]], seed: int, owe: bool) -> None:
+    """The same as below, for a story that can be shrunk to the shortest one that fails."""
+    floor = opened(seed, OWE if owe else None)
+    for action in story:
+        action(floor)
+        floor.settle()
+    calm(floor)
+
+
+@pytest.mark.timeout(3_600)
+def test_no_order_of_events_loses_money() -> None:
+    """Each step is checked against the floor; each floor comes to rest in the end."""
+    for seed in range(ORDERS // ORDERS_A_FLOOR):
+        floor = opened(seed, OWE if seed % 4 == 0 else None)
+        walk(floor, ORDERS_A_FLOOR * EVENTS_AN_ORDER)
+        calm(floor)
+
+
+def _states() -> Iterator[State]:
+    """A few states of each phase, as they come up."""
+    seen: dict[Phase, int] = dict.fromkeys(Phase, 0)
+    for seed in range(100):
+        floor = opened(seed)
+        for _ in range(40):
+            walk(floor, 1)
+            if seen[floor.state.phase] < 5:
+                seen[floor.state.phase] += 1
+                yield floor.state
+    assert all(seen.values()), seen
+
+
+EVENTS: dict[type, ev.Event] = {
+    type(event): event
+    for event in (
+        ev.Booted(),
+        ev.CoinIn(1, 10, ev.Route.TUBE, 3),
+        ev.BillIn(0, 500, ev.BillRoute.RECYCLER),
+        ev.BillEscrowed(1, 1_000),
+        ev.BillReturned(1, 1_000),
+        ev.Lever(),
+        ev.ClaimEntered("12"),
+        ev.SlotSelected("B1"),
+        ev.FreeVend("B1"),
+        ev.VendEnded("B1", ev.VendResult.JAMMED),
+        ev.Tick(),
+        ev.CardReady(1, always_idle=False, refunds=True, reports_cash=False),
+        ev.CardLost(2, "silent"),
+        ev.SessionBegan(1, None),
+        ev.VendApproved(3, 65),
+        ev.VendDenied(3, ""),
+        ev.RefundEnded(3, ok=True),
+        ev.SessionEnded(3),
+        ev.RevalueEnded(1, ok=True),
+        ev.RevalueLimit(1, 0),
+        ev.PayoutEnded((1, 2, 3, 4, 5, 0)),
+        ev.BillPayoutEnded((0, 1, 0)),
+        ev.ChangerReady(COINS, (9, 9, 9, 9, 9, 0)),
+        ev.ChangerLost("silent"),
+        ev.CoinsLoaded((1, 1), (9, 9, 9, 9, 9, 0)),
+        ev.CoinsTaken((1, 1), (0, 0, 0, 0, 0, 0)),
+        ev.BillsReady((500, 1_000), (0, 0), escrow=False),
+        ev.BillsLost("silent"),
+        ev.RecyclerChanged((2, 2, 2)),
+        ev.StackerChanged(full=True, bills=500),
+        ev.BoardReady(),
+        ev.BoardLost("silent"),
+        ev.DeviceFault("validator", "jammed"),
+        ev.DeviceFaultCleared("validator", "jammed"),
+        ev.LinkChanged(up=True),
+        ev.DiskChanged(ok=False),
+        ev.PricesWanted(m.PriceList(version=99, currency="EUR", prices={"A1": 5})),
+        ev.ServiceChanged(on=True),
+        ev.AuditDue(),
+    )
+}
+
+
+def test_whatever_a_device_says_whenever_it_says_it_the_books_balance() -> None:
+    """Every event in every phase, also those that no device should send there."""
+    assert EVENTS.keys() == TABLE.keys()
+    machine = opened(0).machine
+    for state in _states():
+        for event in EVENTS.values():
+            done = step(machine, state, event, 1_000.0)
+            assert done.state.balanced()
+            for field in fields(State):
+                assert getattr(done.state, field.name) is not None or field.default is None
+
+
+class Shop(Floor):
+    """A floor that a test leads by the hand."""
+
+    def money(self, *values_minor: int) -> None:
+        for value_minor in values_minor:
+            coin = COINS.index(value_minor)
+            self.cash_minor += value_minor
+            self.tubes[coin] += coin < 5
+            route = ev.Route.TUBE if coin < 5 else ev.Route.CASHBOX
+            self.feed(ev.CoinIn(coin, value_minor, route, self.tubes[coin]))
+
+    def note(self, bill: int, value_minor: int) -> None:
+        self.escrow, self.stacking = bill, False
+        self.feed(ev.BillEscrowed(bill, value_minor))
+        self.settle()
+
+    def buy(self, slot: str, result: ev.VendResult = ev.VendResult.DELIVERED) -> None:
+        self.feed(ev.SlotSelected(slot))
+        self.ended(result)
+
+    def ended(self, result: ev.VendResult) -> None:
+        slot, self.motor = self.motor, ""
+        self.drops += result is ev.VendResult.DELIVERED
+        self.feed(ev.VendEnded(slot, result))
+
+    def approve(self, number: int, amount_minor: int) -> None:
+        reader = self.readers[number]
+        reader.asked_minor, reader.approved_minor = None, amount_minor
+        self.card_minor += amount_minor
+        self.feed(ev.VendApproved(number, amount_minor))
+
+    def refund(self, number: int, *, ok: bool) -> None:
+        reader = self.readers[number]
+        amount_minor, reader.refunding_minor = reader.refunding_minor or 0, None
+        self.card_minor -= amount_minor * ok
+        self.feed(ev.RefundEnded(number, ok))
+
+
+def shop(policy: Policy | None = None, *, readers: bool = True) -> Shop:
+    import random
+
+    floor = Shop(random.Random(1), policy or Policy())
+    floor.feed(ev.BoardReady())
+    floor.feed(ev.ChangerReady(COINS, tuple(floor.tubes)))
+    floor.feed(ev.BillsReady((500, 1_000, 2_000), (0, 0, 0), escrow=True))
+    if readers:
+        floor.readers[1].up = True
+        floor.feed(ev.CardReady(1, always_idle=False, refunds=True, reports_cash=True))
+    return floor
+
+
+def test_a_note_whose_change_cannot_be_paid_goes_back_and_one_that_can_buys() -> None:
+    s = shop()
+    assert s.state.notes_accepted == frozenset({0, 1}), "not even lunch leaves change for a twenty"
+    s.note(2, 2_000)
+    assert (s.escrow, s.state.message) == (None, "no change for 20.00 EUR")
+    s.note(0, 500)
+    assert s.stacking
+    s.escrow, s.cash_minor = None, s.cash_minor + 500
+    s.feed(ev.BillIn(0, 500, ev.BillRoute.CASHBOX))
+    assert s.state.credit_minor == 500
+    s.buy("D1")
+    s.payout_ends()
+    assert (s.state.phase, s.cash_minor) == (Phase.IDLE, 450)
+
+
+def test_no_second_note_is_stacked_while_one_is_on_its_way() -> None:
+    s = shop()
+    s.note(0, 500)
+    assert s.stacking
+    s.feed(ev.BillEscrowed(0, 500))
+    assert not s.stacking
+
+
+def test_a_note_that_comes_in_while_notes_go_out_is_counted() -> None:
+    s = shop()
+    s.recycled = [2, 0, 0]
+    s.feed(ev.RecyclerChanged((2, 0, 0)))
+    for _ in range(5):
+        s.money(100)
+    s.cash_minor += 500
+    s.recycled = [3, 0, 0]
+    s.feed(ev.BillIn(0, 500, ev.BillRoute.RECYCLER))
+    s.feed(ev.Lever())
+    assert s.notes_out == (2, 0, 0)
+    s.cash_minor += 500
+    s.recycled = [4, 0, 0]
+    s.feed(ev.BillIn(0, 500, ev.BillRoute.RECYCLER))
+    s.cash_minor -= 1_000
+    s.recycled, s.notes_out = [2, 0, 0], None
+    s.feed(ev.BillPayoutEnded((2, 0, 0)))
+    assert (s.state.credit_minor, s.state.totals.paid_out_minor, s.state.totals.owed_minor) == (500, 1_000, 0)
+
+
+def test_a_card_sale_with_the_network_down() -> None:
+    s = shop()
+    s.feed(ev.LinkChanged(up=False))
+    s.readers[1].session = True
+    s.feed(ev.SessionBegan(1, 500))
+    s.feed(ev.SlotSelected("B1"))
+    assert s.readers[1].asked_minor == 65, "the price for cards"
+    s.approve(1, 60)  # the card grants a discount
+    s.ended(ev.VendResult.DELIVERED)
+    (sale,) = s.sales
+    assert (sale.price_minor, sale.paid_minor, sale.link_down) == (65, 60, True)
+    assert sale.tenders == (m.TenderAmount(tender="card", amount_minor=60),)
+    assert (s.state.phase, s.readers[1].ending) == (Phase.CLOSING, True)
+    s.reader_answers()
+    calm(s)
+    assert s.state.phase is Phase.IDLE
+
+
+def test_a_jam_refunds_the_card_and_never_pays_cash() -> None:
+    s = shop()
+    s.readers[1].session = True
+    s.feed(ev.SessionBegan(1, None))
+    s.feed(ev.SlotSelected("A1"))
+    s.approve(1, 150)
+    s.ended(ev.VendResult.JAMMED)
+    assert (s.state.phase, s.readers[1].refunding_minor) == (Phase.REFUNDING, 150)
+    s.refund(1, ok=True)
+    assert (s.card_minor, s.coins_out, s.state.totals.refunded_minor) == (0, None, 150)
+
+
+def test_a_refund_that_fails_leaves_a_code_that_is_good_once() -> None:
+    s = shop()
+    s.readers[1].session = True
+    s.feed(ev.SessionBegan(1, None))
+    s.feed(ev.SlotSelected("A1"))
+    s.approve(1, 150)
+    s.ended(ev.VendResult.NO_DROP)
+    s.refund(1, ok=False)
+    (code,) = s.codes
+    assert s.state.message == f"we owe you 1.50 EUR: code {code}"
+    s.feed(ev.ClaimEntered(code.replace("-", "")))
+    assert (s.state.credit_minor, s.state.claims) == (150, {})
+    s.buy("A1")
+    s.feed(ev.ClaimEntered(code))
+    assert s.state.credit_minor == 0
+    assert s.state.message == "this code is not known here"
+
+
+def test_guessing_codes_makes_the_machine_deaf_until_a_technician_comes() -> None:
+    s = shop()
+    s.feed(ev.ChangerLost("silent"))
+    s.feed(ev.ChangerReady(COINS, tuple(s.tubes)))
+    s.money(200, 200)
+    s.feed(ev.Lever())
+    s.coins_out = None
+    s.feed(ev.PayoutEnded(tuple(s.tubes)))  # nothing came out: all of it is owed
+    (code,) = s.codes
+    for guess in range(5):
+        s.feed(ev.ClaimEntered(f"0001-{guess:06}"))
+    s.feed(ev.ClaimEntered(code))
+    assert (s.state.credit_minor, s.state.message) == (0, "too many wrong codes: please ask the operator")
+    s.feed(ev.ServiceChanged(on=True))
+    s.feed(ev.ServiceChanged(on=False))
+    s.feed(ev.ClaimEntered(code))
+    assert s.state.credit_minor == 400
+
+
+def test_coins_while_a_reader_waits_for_a_card_are_the_customers_choice() -> None:
+    s = shop(readers=False)
+    s.readers[2].up = True
+    s.feed(ev.CardReady(2, always_idle=True, refunds=True, reports_cash=False))
+    s.feed(ev.SlotSelected("B1"))
+    assert (s.state.phase, s.readers[2].asked_minor) == (Phase.AUTHORISING, 65)
+    s.money(50)
+    assert s.readers[2].cancelled
+    s.readers[2].asked_minor = None
+    s.feed(ev.VendDenied(2, "cancelled"))
+    s.readers[2].ending = False
+    s.feed(ev.SessionEnded(2))
+    assert (s.state.phase, s.state.credit_minor) == (Phase.CREDIT, 50)
+    s.money(10)
+    s.buy("B1")
+    assert s.sales[0].tenders[0].tender == "cash"
+
+
+def test_one_tender_at_a_time() -> None:
+    s = shop()
+    assert (s.state.accepting, s.readers[1].enabled) == (True, True)
+    s.money(50)
+    assert (s.state.accepting, s.readers[1].enabled) == (True, False)
+    s.feed(ev.Lever())
+    s.payout_ends()
+    assert s.readers[1].enabled
+    s.readers[1].session = True
+    s.feed(ev.SessionBegan(1, None))
+    assert (s.state.accepting, s.state.notes_accepted) == (False, frozenset())
+
+
+def test_power_fails_between_approval_and_drop_and_the_board_says_it_jammed() -> None:
+    s = shop()
+    s.readers[1].session = True
+    s.feed(ev.SessionBegan(1, None))
+    s.feed(ev.SlotSelected("A1"))
+    s.approve(1, 150)
+    s.power_cut()
+    s.feed(ev.BoardReady())
+    s.ended(ev.VendResult.JAMMED)
+    assert len(s.codes) == 1, "the reader took its reset for a sale: the card cannot be refunded any more"
+    assert (s.state.phase, s.state.totals.owed_minor) == (Phase.IDLE, 150)
+
+
+def test_test_vends_and_free_vends_move_no_money() -> None:
+    s = shop()
+    s.feed(ev.ServiceChanged(on=True))
+    assert s.state.accepting is False
+    s.buy("A1")
+    s.feed(ev.ServiceChanged(on=False))
+    s.feed(ev.FreeVend("B1"))
+    s.ended(ev.VendResult.DELIVERED)
+    assert [(x.tenders[0].tender, x.paid_minor) for x in s.sales] == [("test", 0), ("free", 0)]
+    assert s.state.totals.sold_minor == 0
+
+
+def test_a_cash_sale_is_reported_to_readers_that_keep_books() -> None:
+    s = shop()
+    s.money(50, 10)
+    done = step(s.machine, s.state, ev.SlotSelected("B1"), 1.0)
+    done = step(s.machine, done.state, ev.VendEnded("B1", ev.VendResult.DELIVERED), 2.0)
+    from edge.sale import effects as act
+
+    assert act.ReportCashSale(1, 60, 21) in done.effects
+
+
+@pytest.mark.parametrize(("reserve", "bought"), [(0, True), (5, False)])
+def test_the_reserve_of_the_tubes_is_not_promised_as_change(reserve: int, bought: bool) -> None:
+    s = shop(Policy(reserve=reserve))
+    s.money(200)
+    s.feed(ev.SlotSelected("B1"))
+    assert bool(s.motor) is bought
+
+
+def test_without_change_the_rest_is_owed_where_the_operator_wants_that() -> None:
+    s = shop(Policy(without_change="owe"))
+    s.tubes = [0, 0, 0, 0, 0, 0]
+    s.feed(ev.CoinsTaken((5, 5, 5, 5, 5, 0), (0, 0, 0, 0, 0, 0)))
+    s.money(200)
+    s.buy("A1")
+    assert s.sales
+    assert s.state.claims == {1: 50}
+    assert s.state.phase is Phase.IDLE
