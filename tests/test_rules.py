@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.setup import acl
+from deploy.setup import acl, sale_doc
 from shared import codec
 from shared.messages import Body
 
@@ -97,6 +97,12 @@ def test_every_dependency_is_locked() -> None:
 
 def test_broker_rights_are_the_topic_table() -> None:
     assert (ROOT / "mosquitto/acl").read_text() == acl.text(), "python -m deploy.setup.acl > mosquitto/acl"
+
+
+def test_the_page_of_the_sale_is_its_table() -> None:
+    assert (ROOT / "docs/sale.md").read_text() == sale_doc.text(), (
+        "python -m deploy.setup.sale_doc > docs/sale.md"
+    )
 
 
 @pytest.mark.parametrize("name", ["mosquitto.conf", "demo.conf"])

@@ -18,7 +18,14 @@ from shared import messages as m
 
 def step(machine: Machine, state: State, event: ev.Event, now_s: float) -> Step:
     """Decide one event. Raises KeyError for an event type without a row: that is a mistake of ours."""
-    return _settle(machine, TABLE[type(event)][state.phase](machine, state, event, now_s))
+    decide = TABLE[type(event)][state.phase]
+    done = decide(machine, state, event, now_s)
+    assert done.state.phase is state.phase or done.state.phase in MOVES.get(decide, ()), (
+        decide,
+        state,
+        event,
+    )
+    return _settle(machine, done)
 
 
 def _settle(machine: Machine, done: Step) -> Step:
@@ -48,7 +55,7 @@ def _only(handlers: Mapping[Phase, _Handler], otherwise: _Handler = _nothing) ->
 
 
 _IDLE, _CREDIT, _SESSION, _AUTHORISING = Phase.IDLE, Phase.CREDIT, Phase.SESSION, Phase.AUTHORISING
-_VENDING, _REFUNDING, _CLOSING = Phase.VENDING, Phase.REFUNDING, Phase.CLOSING
+_VENDING, _PAYING, _REFUNDING, _CLOSING = Phase.VENDING, Phase.PAYING, Phase.REFUNDING, Phase.CLOSING
 
 TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     ev.Booted: _always(devices.booted),
@@ -102,4 +109,32 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     ev.PricesWanted: _always(devices.prices),
     ev.ServiceChanged: _always(devices.service),
     ev.AuditDue: _always(devices.audit_due),
+}
+
+_FREE: Final = (_IDLE, _CREDIT)  # no customer, or one whose cash waits
+
+# Where each decision may lead; all others stay in their phase. docs/sale.md is printed from both tables.
+MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
+    devices.booted: _FREE,
+    cash.coin: (_CREDIT,),
+    cash.bill: (_CREDIT,),
+    cash.claim: (_CREDIT,),
+    cash.lever: (_PAYING,),
+    vend.select: (_VENDING, _AUTHORISING),
+    vend.select_by_card: (_AUTHORISING,),
+    vend.free: (_VENDING,),
+    vend.ended: (*_FREE, _PAYING, _REFUNDING, _CLOSING),
+    vend.silent: (*_FREE, _PAYING, _CLOSING),
+    card.began: (_SESSION,),
+    card.approved: (_VENDING, _REFUNDING),
+    card.denied: (_CLOSING,),
+    card.refunded: (*_FREE, _CLOSING),
+    card.ended: _FREE,
+    card.lost: _FREE,
+    card.cancel: (_CLOSING,),
+    card.timeout: (*_FREE, _CLOSING),
+    devices.payout_ended: _FREE,
+    devices.bill_payout_ended: _FREE,
+    devices.changer_ready: _FREE,
+    devices.bills_ready: _FREE,
 }
