@@ -32,6 +32,30 @@ class PayOut:
 
 
 @dataclass(frozen=True, slots=True)
+class AcceptBills:
+    """Let the validator take notes of these types; of none, disable it."""
+
+    on_restart: ClassVar = OnRestart.REDO
+    bills: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class SettleBill:
+    """Stack the note in escrow, or return it. Ends with BillIn, BillReturned or BillsLost."""
+
+    on_restart: ClassVar = OnRestart.VERIFY
+    stack: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PayOutBills:
+    """Pay these notes out of the recycler: a count for each bill type. Ends with BillPayoutEnded."""
+
+    on_restart: ClassVar = OnRestart.VERIFY
+    bills: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RunMotor:
     """Deliver one product from a slot. Ends with VendEnded, or with nothing at all if the board is lost."""
 
@@ -39,4 +63,4 @@ class RunMotor:
     slot: str
 
 
-Effect = AcceptCoins | PayOut | RunMotor
+Effect = AcceptCoins | PayOut | AcceptBills | SettleBill | PayOutBills | RunMotor

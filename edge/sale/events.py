@@ -17,6 +17,13 @@ class Route(StrEnum):
     CASHBOX = "cashbox"
 
 
+class BillRoute(StrEnum):
+    """Where a note that counts lies."""
+
+    CASHBOX = "cashbox"
+    RECYCLER = "recycler"
+
+
 class VendResult(StrEnum):
     """How a motor run ended; only DELIVERED is a product in the customer's hand."""
 
@@ -67,6 +74,76 @@ class PayoutEnded:
     """The changer finished, or gave up on, a PayOut; tubes are its counts read afterwards."""
 
     tubes: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BillsReady:
+    """The bill validator finished its initialisation; sent after each one. No note is in escrow then.
+
+    values_minor: value of bill type 0..15, 0 where unused; recycled: notes of each type in the recycler, all
+    0 without one; escrow: notes wait for SettleBill, otherwise they are stacked at once.
+    """
+
+    values_minor: tuple[int, ...]
+    recycled: tuple[int, ...]
+    escrow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BillsLost:
+    """A note in escrow is out of reach too; if it turns out to be secure, its BillIn comes later."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BillEscrowed:
+    """A note waits for SettleBill; the validator itself returns it after 30 s.
+
+    Ends with BillIn or BillReturned, or with BillsLost.
+    """
+
+    bill: int
+    value_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillIn:
+    """A note is secure and counts, exactly once, whatever was decided on it."""
+
+    bill: int
+    value_minor: int
+    route: BillRoute
+
+
+@dataclass(frozen=True, slots=True)
+class BillReturned:
+    """The note of the last BillEscrowed left escrow without being credited."""
+
+    bill: int
+    value_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class BillPayoutEnded:
+    """A PayOutBills is over; recycled are the counts afterwards, and what they lack was paid out."""
+
+    recycled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RecyclerChanged:
+    """Notes were put into or taken out of the recycler by other ways than BillIn and PayOutBills."""
+
+    recycled: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StackerChanged:
+    """Told after each initialisation and when it changes. A full stacker takes no notes."""
+
+    full: bool
+    bills: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,5 +229,15 @@ DriverEvent = (
     | VendEnded
     | DeviceFault
     | DeviceFaultCleared
+)
+BillEvent = (
+    BillsReady
+    | BillsLost
+    | BillEscrowed
+    | BillIn
+    | BillReturned
+    | BillPayoutEnded
+    | RecyclerChanged
+    | StackerChanged
 )
 Event = DriverEvent | LinkChanged | DiskChanged | PricesWanted | Booted | AuditDue | Tick
