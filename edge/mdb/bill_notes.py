@@ -46,13 +46,13 @@ class Notes:
         self.values = (0,) * BILL_TYPES
         self.has_escrow = False
         self.escrow = Escrow()
-        self.recycler = Recycler()
+        self.counts: Counter[str] = Counter()
+        self.recycler = Recycler(self.counts)
         self.stacker = Stacker(full=False, bills=0)
         self.stacker_stale = True
         self._stacker_told: Stacker | None = None
         self._cut_off: int | None = None  # a note that may have been stacked while nobody could tell
         self.faults = Faults("validator")
-        self.counts: Counter[str] = Counter()
 
     def is_single(self, activity: Activity) -> bool:
         """Twice in a row is a repetition: each note is first reported as being in escrow."""

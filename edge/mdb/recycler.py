@@ -12,7 +12,7 @@ A part of the validator's driver, which POLLs after each of its blocks and tells
   not end it either.
 """
 
-from collections import deque
+from collections import Counter, deque
 from enum import Enum, auto
 from math import inf
 
@@ -55,7 +55,8 @@ REQUESTS = {
 
 
 class Recycler:
-    def __init__(self) -> None:
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
         self.told = NONE
         self._by_hand = list(NONE)
         self.forget()
@@ -65,7 +66,6 @@ class Recycler:
         self.routing_mask = 0
         self.counted = NONE
         self.paying = False
-        self.payouts_differing = 0
         self._stale = False
         self._commands: deque[Block] = deque()
         self._busy = False  # as of the last POLL
@@ -195,7 +195,7 @@ class Recycler:
         before = self.told
         first, changed = self.take_count()
         if [was - now for was, now in zip(before, first, strict=True)] != self._paid:
-            self.payouts_differing += 1  # PAYOUT STATUS and the counts; the sale believes the counts
+            self._counts["payouts_differing"] += 1  # PAYOUT STATUS may be lost: the counts are believed
         self.paying = False
         self._rest()
         return [BillPayoutEnded(first), *changed]

@@ -80,7 +80,7 @@ class SimValidator:
         self._stacked: Counter[int] = Counter()
         self._recycled: Counter[int] = Counter()
         self._orders: list[tuple[int, bool]] = []
-        self._hands: deque[int | bytes | Callable[[], None]] = deque()
+        self._hands: deque[int | Callable[[], None]] = deque()
         self._events: deque[bytes] = deque([JUST_RESET])  # it has just been switched on
         self._told = 0  # how many events the last POLL reply held
         self._enabled_mask = self._escrow_mask = 0
@@ -89,7 +89,7 @@ class SimValidator:
         self._note: int | None = None  # on its way or in escrow
         self._moving: tuple[float, Callable[[], None]] | None = None  # until when, and what comes of it
         self._held_until_s = inf
-        self._broken = self._jams = False
+        self._jams = self._broken = False
         self._lasting = b""
 
     # The hands
@@ -101,7 +101,7 @@ class SimValidator:
     def report(self, activity: bytes) -> None:
         """Queue any activity bytes: faults, or garbage."""
         with self._lock:
-            self._hands.append(activity)
+            self._hands.append(lambda: self._events.append(activity))
 
     def report_lasting(self, activity: bytes) -> None:
         """Tell this at every POLL from now on; empty ends it."""
@@ -270,8 +270,6 @@ class SimValidator:
             self._hands.popleft()
             if isinstance(hand, int):
                 self._take(hand, now_s)
-            elif isinstance(hand, bytes):
-                self._events.append(hand)
             else:
                 hand()
 

@@ -41,8 +41,11 @@ class BillRig:
         self._held = b""
         self.dialogue.opened(self.now_s)
 
-    def step(self) -> None:
+    def step(self, until_s: float = 0.0) -> None:
+        """One turn of the dialogue; where nothing is due before until_s, time passes at once."""
         self.now_s += STEP_S
+        if not self._held:
+            self.now_s = max(self.now_s, min(self.dialogue.next_wake_s, until_s))
         send, events = self.dialogue.turn(self._held, self.now_s)
         self._held = self.adapter.turn(send, self.now_s)
         if send:
@@ -57,7 +60,7 @@ class BillRig:
         before = len(self.events)
         until_s = self.now_s + duration_s
         while self.now_s < until_s:
-            self.step()
+            self.step(until_s)
         return self.events[before:]
 
     def until(self, kind: type[DriverEvent | BillEvent], limit_s: float = 90.0) -> Told:
@@ -66,7 +69,7 @@ class BillRig:
         until_s = self.now_s + limit_s
         while not any(isinstance(event, kind) for event in self.events[before:]):
             assert self.now_s < until_s, f"no {kind.__name__} within {limit_s} s: {self.events[before:]}"
-            self.step()
+            self.step(until_s)
         return self.events[before:]
 
     def until_sent(self, line: bytes, limit_s: float = 90.0) -> None:
@@ -74,7 +77,7 @@ class BillRig:
         count, until_s = self.sent.count(line), self.now_s + limit_s
         while self.sent.count(line) == count:
             assert self.now_s < until_s, f"{line!r} not sent within {limit_s} s"
-            self.step()
+            self.step(until_s)
 
     def do(self, effect: Effect) -> None:
         self.events += self.dialogue.perform(effect, self.now_s)
