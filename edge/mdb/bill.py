@@ -45,6 +45,7 @@ from edge.mdb.bill_phases import (
     DISABLED_LIMIT_S,
     FRESH_S,
     NON_RESPONSE_S,
+    REPEAT_WINDOW_S,
     REPOLL_S,
     STACKER_INTERVAL_S,
     WORKING,
@@ -74,7 +75,7 @@ class BillValidator:
         self._poll_next = False
         self._notes = Notes()
         self._start = Start(self._notes, minor_exponent)
-        self._repeats = Repeats(is_lasting, self._notes.is_single)
+        self._repeats = Repeats(REPEAT_WINDOW_S, is_lasting, self._notes.is_single)
         self._wanted: frozenset[int] = frozenset()
         self._applied: Block | None = None
 

@@ -7,6 +7,7 @@ from edge.mdb.recycler_codes import DISPENSE_STATUS, RECYCLER_SETUP
 
 NON_RESPONSE_S = 5.0  # appendix 3: the longest a working validator is silent
 REPOLL_S = 0.020  # appendix 3: poll again so soon after an event
+REPEAT_WINDOW_S = 1.0  # no second note can be stacked so soon
 START_LIMIT_S = 30.0  # appendix 3: longest wait for requested data
 # A note that a killed process ordered to be stacked is on its way for up to 2 s, and some units say nothing
 # while it is. RESET would give it back, or forget what the unit has not told yet.

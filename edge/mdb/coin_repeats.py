@@ -8,12 +8,13 @@ from edge.mdb import repeats
 from edge.mdb.coin_codes import CREDIT_ROUTES, Activity, Deposited, Kind, Status
 from edge.sale.events import Route
 
+REPEAT_WINDOW_S = 0.100
 MAX_COUNT = 255
 
 
 class Repeats(repeats.Repeats[Activity]):
     def __init__(self) -> None:
-        super().__init__(_is_lasting, _raises_tube_count)
+        super().__init__(REPEAT_WINDOW_S, _is_lasting, _raises_tube_count)
 
 
 def _is_lasting(activity: Activity) -> bool:

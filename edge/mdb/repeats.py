@@ -11,14 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-REPEAT_WINDOW_S = 0.100
-
 Activity = TypeVar("Activity")
 
 
 class Repeats(Generic[Activity]):
-    def __init__(self, is_lasting: Callable[[Activity], bool], is_single: Callable[[Activity], bool]) -> None:
-        """is_lasting: told at every poll while true; is_single: twice in a row is a repetition."""
+    def __init__(
+        self,
+        window_s: float,
+        is_lasting: Callable[[Activity], bool],
+        is_single: Callable[[Activity], bool],
+    ) -> None:
+        """Nothing happens twice within window_s.
+
+        is_lasting: told at every poll while true; is_single: twice in a row is a repetition, however late.
+        """
+        self._window_s = window_s
         self._is_lasting = is_lasting
         self._is_single = is_single
         self._told: list[Activity] = []
@@ -37,7 +44,7 @@ class Repeats(Generic[Activity]):
         self._told, self._told_s = now_told, now_s
         if not told or now_told[: len(told)] != told:
             return now_told
-        if asked_s - told_s > REPEAT_WINDOW_S and not any(map(self._is_single, told)):
+        if asked_s - told_s > self._window_s and not any(map(self._is_single, told)):
             return now_told
         self.counts["replies_repeated"] += 1
         return now_told[len(told) :]

@@ -128,6 +128,19 @@ def test_a_process_killed_at_any_exchange_loses_and_doubles_nothing(recycler: tu
         check(rig)
 
 
+@pytest.mark.parametrize("faults", [(fault, other) for fault in Fault for other in Fault])
+def test_any_two_faults_in_a_row_without_escrow_lose_and_double_nothing(faults: tuple[Fault, Fault]) -> None:
+    """Nothing but the time tells a second note from a repetition there."""
+    for at in range(10, 80):
+        rig = BillRig(SimValidator(escrow=False))
+        rig.bus.fault_at.update({at: faults[0], at + 1: faults[1]})
+        rig.ready(ALL)
+        for bill in (3, 3, 1):
+            rig.sim.insert(bill)
+        rig.run(8)
+        assert rig.credited_minor() == rig.sim.truth().taken_minor() == 11000, at
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from([None, (5, 4)]),
