@@ -253,9 +253,9 @@ class BillValidator:
             self._applied = None
 
     def _on_was_reset(self, now_s: float) -> Told:
-        lost: Told = [BillsLost("reset")] if self._presence.online else []
-        if lost:
-            self._presence.online = False
+        lost: Told = []
+        if self._presence.online:
+            lost, self._presence.online = [BillsLost("reset")], False
         self._start.unit_was_reset(now_s)
         self._applied = None
         return [*lost, *self._notes.was_reset()]

@@ -59,6 +59,7 @@ from edge.mdb.coin_phases import (
 from edge.mdb.coin_repeats import Repeats
 from edge.mdb.frame import Ack, Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S, Faults
+from edge.mdb.presence import Presence
 from edge.sale.effects import AcceptCoins, Effect, PayOut
 from edge.sale.events import ChangerLost, ChangerReady, CoinIn, DriverEvent, Lever, PayoutEnded
 
@@ -67,11 +68,10 @@ class CoinChanger:
     def __init__(self, minor_exponent: int = 2) -> None:
         self._minor_exponent = minor_exponent
         self._phase = Phase.PROBE
-        self._online: bool | None = None  # what the last event said; None before the first
+        self._presence = Presence(NON_RESPONSE_S)
         self._due_s = -inf
         self._asked_s = -inf
         self._deadline_s = inf
-        self._silent_since_s: float | None = None
         self._tubes_from_s = -inf
         # POLL before the phase's own block: in turn with a command without answer, or to hear a repetition.
         self._poll_next = False
@@ -129,7 +129,7 @@ class CoinChanger:
     def on_reply(self, block: Block, reply: Reply, now_s: float) -> list[DriverEvent]:
         if isinstance(reply, Silence):
             return self._on_silence(block, now_s)
-        self._silent_since_s = None
+        self._presence.heard()
         self._due_s = now_s
         match Command(block.head):
             case Command.POLL:
@@ -145,25 +145,23 @@ class CoinChanger:
             case Command.RESET:
                 events = self._on_reset(reply, now_s)
         if now_s > self._deadline_s:
-            events += self._lose("payout_timeout" if self._online else "start_timeout", now_s)
+            events += self._lose("payout_timeout" if self._presence.online else "start_timeout", now_s)
         return events
 
     # Replies, one method for each command
 
     def _on_silence(self, block: Block, now_s: float) -> list[DriverEvent]:
         self._due_s = now_s + POLL_INTERVAL_S
-        if self._silent_since_s is None:
-            self._silent_since_s = now_s
-        if now_s - self._silent_since_s >= NON_RESPONSE_S:
+        if self._presence.silent_too_long(now_s):
             return self._lose("silent", now_s)
         match self._phase, block.head:
             case Phase.PROBE, Command.SETUP:
                 self._phase, self._due_s = Phase.RESET, now_s
             case Phase.RESET, Command.RESET:
                 self._phase, self._deadline_s = Phase.PROBE, inf
-                if self._online is False:
+                if self._presence.online is False:
                     self._due_s = now_s + RESET_RETRY_S
-                    self._silent_since_s = None
+                    self._presence.heard()
             case Phase.DISPENSE, Command.DISPENSE:
                 self._dispensing_in_doubt(now_s)
             case _:
@@ -209,7 +207,7 @@ class CoinChanger:
         self._applied = block
         if self._phase is not Phase.COIN_TYPE:
             return []
-        self._phase, self._online, self._deadline_s = Phase.READY, True, inf
+        self._phase, self._presence.online, self._deadline_s = Phase.READY, True, inf
         self._tubes = self._counted.counts
         return [ChangerReady(self._values, self._tubes)]
 
@@ -273,8 +271,8 @@ class CoinChanger:
 
     def _on_was_reset(self, now_s: float) -> list[DriverEvent]:
         lost: list[DriverEvent] = []
-        if self._online:
-            lost, self._online = [ChangerLost("reset")], False
+        if self._presence.online:
+            lost, self._presence.online = [ChangerLost("reset")], False
         self._phase = Phase.SETUP
         self._applied = None
         self._commands.clear()
@@ -332,13 +330,10 @@ class CoinChanger:
         self._wait_for_payout(now_s)
 
     def _lose(self, reason: str, now_s: float) -> list[DriverEvent]:
-        """RESET at once when a working changer is lost, then in the rhythm of an offline one."""
-        self._due_s = now_s if self._online else now_s + RESET_RETRY_S
-        lost: list[DriverEvent] = [] if self._online is False else [ChangerLost(reason)]
-        self._phase, self._online = Phase.PROBE, False
-        self._silent_since_s = None
+        news, self._due_s = self._presence.lose(now_s)
+        self._phase = Phase.PROBE
         self._deadline_s = inf
         self._poll_next = False
         self._applied = None
         self._commands.clear()
-        return lost
+        return [ChangerLost(reason)] if news else []
