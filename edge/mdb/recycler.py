@@ -6,7 +6,8 @@ A part of the validator's driver, which POLLs after each of its blocks and tells
 - A count is told after a POLL behind it that showed nothing new, so that it contains exactly the notes whose
   BillIn came before it.
 - Notes that went to the cashbox or through an operator's hands are not the customer's: the counts that end a
-  payout leave such moves out, and RecyclerChanged at once tells the counts in force.
+  payout leave such moves out, and RecyclerChanged at once tells the counts in force. After a filled key in a
+  payout only PAYOUT STATUS tells what was paid.
 - DISPENSE BILL is never sent again when its answer was lost: the rest of the payout is dropped.
 - A payout waits while a note is in escrow. One that takes too long is cancelled, and given up if that does
   not end it either.
@@ -65,8 +66,9 @@ class Recycler:
         """The unit starts anew: what it is and what it was asked to do is over, what it holds is not."""
         self.routing_mask = 0
         self.counted = NONE
-        self.paying = False
-        self._stale = False
+        self.paying = False  # a payout is wanted or under way
+        self._begun = False
+        self._stale = self._filled = False
         self._commands: deque[Block] = deque()
         self._busy = False  # as of the last POLL
         self._started = False
@@ -86,10 +88,7 @@ class Recycler:
     def request(self, now_s: float, *, note_in_escrow: bool) -> Block | None:
         """The next block, or None for POLL."""
         if self._step is Step.REST and (self.paying or self._stale):
-            self._deadline_s = now_s + PAYOUT_LIMIT_S
-            self._step = Step.DISPENSE if self._commands else Step.COUNT
-            if not self.routing_mask:
-                self._step = Step.CONFIRM  # there is nothing to count
+            self._leave_rest(now_s)
         if self._step is Step.DISPENSE:
             return None if note_in_escrow else self._commands[0]
         return REQUESTS.get(self._step)
@@ -127,7 +126,7 @@ class Recycler:
         if not quiet:
             self._step = Step.COUNT if self.routing_mask else Step.CONFIRM
             return []
-        return self._ended() if self.paying else self._recounted()
+        return self._ended() if self._begun else self._recounted()
 
     def too_late(self, now_s: float) -> bool:
         """True when cancelling did not help either."""
@@ -151,20 +150,30 @@ class Recycler:
 
     def moved_by_hand(self, bill: int, routing: Routing) -> None:
         self._by_hand[bill] += RECYCLER_CHANGES[routing]
-        self.filled()
+        self._stale = self.routing_mask != 0
 
     def filled(self) -> None:
-        """What is in the recycler must be read again."""
-        self._stale = self.routing_mask != 0
+        """By hand, and nobody tells with what."""
+        self._stale = self._filled = self.routing_mask != 0
 
     def take_count(self) -> tuple[tuple[int, ...], list[BillEvent]]:
         """The counts without moves by hand, and what then tells these."""
         counted = self.counted
         first = tuple(max(0, n - by_hand) for n, by_hand in zip(counted, self._by_hand, strict=True))
-        self.told, self._by_hand, self._stale = counted, list(NONE), False
+        self.told, self._by_hand = counted, list(NONE)
+        self._stale = self._filled = False
         return first, [] if first == counted else [RecyclerChanged(counted)]
 
     # Steps of a payout
+
+    def _leave_rest(self, now_s: float) -> None:
+        """Notes moved by hand are counted and told before a payout begins."""
+        self._deadline_s = now_s + PAYOUT_LIMIT_S
+        self._begun = not self._stale
+        if not self.routing_mask:
+            self._step = Step.CONFIRM  # there is nothing to count
+        else:
+            self._step = Step.DISPENSE if self._begun and self._commands else Step.COUNT
 
     def _ordered(self, *, taken: bool, now_s: float) -> None:
         self._commands.popleft()
@@ -192,11 +201,14 @@ class Recycler:
         self._deadline_s = now_s + PAYOUT_LIMIT_S
 
     def _ended(self) -> list[BillEvent]:
-        before = self.told
+        left = tuple(was - paid for was, paid in zip(self.told, self._paid, strict=True))
+        filled = self._filled
         first, changed = self.take_count()
-        if [was - now for was, now in zip(before, first, strict=True)] != self._paid:
+        if filled:
+            first, changed = left, [RecyclerChanged(self.told)]
+        elif first != left:
             self._counts["payouts_differing"] += 1  # PAYOUT STATUS may be lost: the counts are believed
-        self.paying = False
+        self.paying = self._begun = False
         self._rest()
         return [BillPayoutEnded(first), *changed]
 

@@ -107,10 +107,6 @@ def dispense_bill(bill: int, count: int) -> Block:
     return expansion(Expansion.DISPENSE_BILL, bytes([bill]) + count.to_bytes(COUNT_BYTES, "big"))
 
 
-def dispense_value(value_scaled: int) -> Block:
-    return expansion(Expansion.DISPENSE_VALUE, value_scaled.to_bytes(2, "big"))
-
-
 def dispense_commands(bills: tuple[int, ...]) -> list[Block]:
     """DISPENSE BILL pays notes of one type; higher types first, as with coins."""
     return [dispense_bill(bill, bills[bill]) for bill in reversed(range(len(bills))) if bills[bill] > 0]

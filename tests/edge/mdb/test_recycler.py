@@ -203,6 +203,30 @@ def test_the_filled_key() -> None:
     assert rig.run(3) == []
 
 
+@pytest.mark.parametrize("after_s", [0.2, 0.35, 0.5])
+def test_a_payout_that_is_wanted_while_filled_notes_are_counted(after_s: float) -> None:
+    rig = recycling(5, 4)
+    rig.sim.fill(1, 6)
+    rig.run(after_s)
+    rig.do(PayOutBills((2, 3)))
+    rig.until(BillPayoutEnded)
+    rig.run(1)
+    assert rig.events[-2:] == [RecyclerChanged(notes(5, 10)), BillPayoutEnded(notes(3, 7))]
+    assert rig.sim.truth().paid == {1: 3, 0: 2}
+    assert rig.pay(1) == BillPayoutEnded(notes(2, 7))
+
+
+def test_the_filled_key_in_a_payout() -> None:
+    rig = recycling(5, 4)
+    rig.do(PayOutBills((2, 3)))
+    rig.run(2)
+    rig.sim.fill(1, 6)
+    rig.until(BillPayoutEnded)
+    assert rig.events[-2:] == [BillPayoutEnded(notes(3, 1)), RecyclerChanged(notes(3, 7))]
+    assert rig.sim.truth().paid == {1: 3, 0: 2}
+    assert rig.pay(1) == BillPayoutEnded(notes(2, 7))
+
+
 def test_a_note_that_goes_to_the_cashbox_in_a_payout_was_not_paid() -> None:
     rig = recycling(5, 4)
     rig.do(PayOutBills((2,)))
