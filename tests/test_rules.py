@@ -14,8 +14,6 @@ from shared.messages import Body
 ROOT = Path(__file__).parents[1]
 PRODUCT = sorted(p for d in ("edge", "cloud", "shared") for p in (ROOT / d).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-PURE_FOLDERS = ("edge/mdb", "edge/motors")
-THREADED = {"edge/mdb/bus.py", "edge/motors/board.py"}  # where a pure core gets its port and its thread
 OUTERMOST = {"edge/uplink.py", "edge/serial_port.py"}  # a thread's last frame: records and ends the process
 PACED = {
     "tests/helpers.py",  # polls for the threaded tests
@@ -27,20 +25,6 @@ PACED = {
 
 def _name(path: Path) -> str:
     return str(path.relative_to(ROOT))
-
-
-def test_every_file_of_the_pure_folders_is_held_pure_by_import_linter() -> None:
-    with (ROOT / "pyproject.toml").open("rb") as file:
-        contracts = tomllib.load(file)["tool"]["importlinter"]["contracts"]
-    (pure,) = (c["source_modules"] for c in contracts if c["name"].startswith("pure files"))
-    files = {
-        _name(p)
-        for folder in PURE_FOLDERS
-        for p in (ROOT / folder).glob("*.py")
-        if p.name != "__init__.py" and _name(p) not in THREADED
-    }
-    assert files
-    assert {f.removesuffix(".py").replace("/", ".") for f in files} - set(pure) == set()
 
 
 def test_no_test_sleeps() -> None:

@@ -14,8 +14,8 @@ _HEAD: Final = """\
 
 Printed from the tables in `edge/sale/machine.py` by `python -m deploy.setup.sale_doc`: do not edit. The
 diagram shows where customers, motors and cards lead. What may come in every phase (cash, devices, power
-cuts) stands in the table below it, which names the function that decides each pair of phase and event, and
-where that may lead; a dot is an event that means nothing there.
+cuts) stands in the table below it, which names the function that decides each pair of phase and event; a
+dot is an event that means nothing there.
 """
 
 

@@ -45,6 +45,7 @@ from edge.mdb.coin_payout import Payout
 from edge.mdb.coin_phases import (
     EXPANSION_TRIES,
     NON_RESPONSE_S,
+    PROBE_TRIES,
     REPOLL_S,
     REQUESTS,
     RESET_TO_TUBE_STATUS_S,
@@ -55,6 +56,7 @@ from edge.mdb.coin_profile import Profile, profile
 from edge.mdb.coin_repeats import Repeats
 from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S, Faults
+from edge.mdb.presence import Presence
 from edge.sale.effects import AcceptCoins, Effect, PayOut
 from edge.sale.events import ChangerLost, DriverEvent
 
@@ -67,15 +69,14 @@ class CoinChanger:
     def __init__(self, minor_exponent: int = 2) -> None:
         self._minor_exponent = minor_exponent
         self._phase = Phase.PROBE
-        self._online: bool | None = None  # what the last event said; None before the first
+        self._presence = Presence(NON_RESPONSE_S)
         self._due_s = -inf
         self._asked_s = -inf
         self._deadline_s = inf
-        self._silent_since_s: float | None = None
         self._tubes_from_s = -inf
         # POLL before the phase's own block: in turn with a command without answer, or to hear a repetition.
         self._poll_next = False
-        self._tries = 0  # EXPANSION blocks of the start without an answer
+        self._tries = 0  # blocks of the start without an answer
         self._repeats = Repeats()
         self._profile: Profile | None = None
         self._counted = Tubes(NONE, full_mask=0)
@@ -125,7 +126,7 @@ class CoinChanger:
     def on_reply(self, block: Block, reply: Reply, now_s: float) -> Told:
         if isinstance(reply, Silence):
             return self._on_silence(block, now_s)
-        self._silent_since_s = None
+        self._presence.heard()
         self._due_s = now_s
         match Command(block.head):
             case Command.POLL:
@@ -143,26 +144,27 @@ class CoinChanger:
             case Command.EXPANSION:
                 events = self._on_expansion(block, reply, now_s)
         if now_s > self._deadline_s:
-            events += self._lose("payout_timeout" if self._online else "start_timeout", now_s)
+            events += self._lose("payout_timeout" if self._presence.online else "start_timeout", now_s)
         return events
 
     # Replies, one method for each command
 
     def _on_silence(self, block: Block, now_s: float) -> Told:
         self._due_s = now_s + POLL_INTERVAL_S
-        if self._silent_since_s is None:
-            self._silent_since_s = now_s
-        if now_s - self._silent_since_s >= NON_RESPONSE_S:
+        if self._presence.silent_too_long(now_s):
             return self._lose("silent", now_s)
         self._poll_next = block.head != Command.POLL or self._repeats.expected
         match self._phase, block.head:
             case Phase.PROBE, Command.SETUP:
-                self._phase, self._due_s, self._poll_next = Phase.RESET, now_s, False
+                # A lost answer is no reason to RESET a changer that has coins to report.
+                self._tries, self._poll_next = self._tries + 1, False
+                if self._tries == PROBE_TRIES:
+                    self._phase, self._due_s, self._tries = Phase.RESET, now_s, 0
             case Phase.RESET, Command.RESET:
                 self._phase, self._deadline_s, self._poll_next = Phase.PROBE, inf, False
-                if self._online is False:
+                if self._presence.online is False:
                     self._due_s = now_s + RESET_RETRY_S
-                    self._silent_since_s = None
+                    self._presence.heard()
             case Phase.IDENTIFY | Phase.FEATURES, Command.EXPANSION:
                 self._tries += 1
                 if self._tries == EXPANSION_TRIES:
@@ -207,7 +209,7 @@ class CoinChanger:
         self._applied = block
         if self._phase is not Phase.COIN_TYPE:
             return []
-        self._phase, self._online, self._deadline_s = Phase.READY, True, inf
+        self._phase, self._presence.online, self._deadline_s = Phase.READY, True, inf
         self._start_read = False
         self._diagnostics.start(self._profile.features, now_s)
         return self._ledger.ready(self._counted)
@@ -256,8 +258,8 @@ class CoinChanger:
 
     def _on_was_reset(self, now_s: float) -> Told:
         lost: Told = []
-        if self._online:
-            lost, self._online = [ChangerLost("reset")], False
+        if self._presence.online:
+            lost, self._presence.online = [ChangerLost("reset")], False
         self._phase = Phase.SETUP
         self._applied = None
         self._tubes_from_s = now_s + RESET_TO_TUBE_STATUS_S
@@ -333,12 +335,10 @@ class CoinChanger:
         self._due_s = now_s + POLL_INTERVAL_S if self._payout.waiting else now_s
 
     def _lose(self, reason: str, now_s: float) -> Told:
-        """RESET at once when a working changer is lost, then in the rhythm of an offline one."""
-        self._due_s = now_s if self._online else now_s + RESET_RETRY_S
-        lost: Told = [] if self._online is False else [ChangerLost(reason)]
-        self._phase, self._online = Phase.PROBE, False
-        self._silent_since_s = None
+        news, self._due_s = self._presence.lose(now_s)
+        self._phase = Phase.PROBE
         self._deadline_s = inf
         self._poll_next = False
         self._applied = None
-        return lost
+        self._tries = 0
+        return [ChangerLost(reason)] if news else []

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from enum import Enum, IntEnum, auto
 
 from edge.mdb.frame import Block
+from edge.mdb.values import scaled_minor
 from edge.sale.events import Route
 
 COIN_TYPES = 16
 MAX_DISPENSE = 15
-TOKEN = 0xFF  # a coin type that is worth one vend, not money
 MIN_SETUP_BYTES = 8
 MIN_TUBE_STATUS_BYTES = 2
 
@@ -146,16 +146,7 @@ def parse_setup(data: bytes) -> Setup | None:
 
 
 def values_minor(setup: Setup, minor_exponent: int) -> tuple[int, ...] | None:
-    """Coin values in minor units, or None where one is no whole number of them.
-
-    Tokens and unused types are worth nothing.
-    """
-    tens = 10 ** abs(minor_exponent - setup.decimals)
-    multiply, divide = (tens, 1) if minor_exponent >= setup.decimals else (1, tens)
-    scaled = [0 if raw == TOKEN else raw * setup.scale * multiply for raw in setup.credits]
-    if any(value % divide for value in scaled):
-        return None
-    return tuple(value // divide for value in scaled)
+    return scaled_minor(setup.credits, setup.scale, setup.decimals, minor_exponent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ RESET_TO_TUBE_STATUS_S = 0.5  # some changers count their tubes first
 REPOLL_S = 0.020  # appendix 3: poll again so soon after an event
 START_LIMIT_S = 30.0  # appendix 3: longest wait for requested data
 PAYOUT_LIMIT_S = 60.0  # 15 coins take a slow changer 15 s
+PROBE_TRIES = 3  # and then it may be one that answers nothing but RESET
 EXPANSION_TRIES = 2  # a changer that does not know a block is silent, and an answer may be lost
 
 

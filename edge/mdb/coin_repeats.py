@@ -1,15 +1,10 @@
-"""Tells a repeated POLL reply of the coin changer from news (MDB/ICP 4.2 appendix 3).
+"""Which POLL replies of the coin changer repeat themselves (edge/mdb/repeats.py).
 
-A changer that missed the acknowledgement sends its reply again, perhaps with more behind it. So after each
-reply that told something the changer is polled again at once, and what is repeated then is no news: no second
-coin can pass an acceptor so soon. A repetition that is seen later, because the poll in between was not
-answered, is known by the tube count, which a new coin raises. Where that tells nothing (coin to the cashbox,
-count at its end) the customer gets the credit: a coin too many shows in the books, a coin swallowed does not.
+A coin to a tube raises the tube's count, so the same count again is the same coin. That tells nothing of a
+coin to the cashbox, or of a count at its end.
 """
 
-from collections import Counter
-from collections.abc import Sequence
-
+from edge.mdb import repeats
 from edge.mdb.coin_codes import CREDIT_ROUTES, Activity, Deposited, Kind, Status
 from edge.sale.events import Route
 
@@ -17,28 +12,9 @@ REPEAT_WINDOW_S = 0.100
 MAX_COUNT = 255
 
 
-class Repeats:
+class Repeats(repeats.Repeats[Activity]):
     def __init__(self) -> None:
-        self._told: list[Activity] = []
-        self._told_s = 0.0
-        self.counts: Counter[str] = Counter()
-
-    @property
-    def expected(self) -> bool:
-        """The last reply told something, so that the next may be its repetition."""
-        return bool(self._told)
-
-    def news(self, seen: Sequence[Activity], asked_s: float, now_s: float) -> list[Activity]:
-        """What a reply to a POLL sent at `asked_s` tells, without what the changer says while it lasts."""
-        now_told = [row for row in seen if not _is_lasting(row)]
-        told, told_s = self._told, self._told_s
-        self._told, self._told_s = now_told, now_s
-        if not told or now_told[: len(told)] != told:
-            return now_told
-        if asked_s - told_s > REPEAT_WINDOW_S and not all(map(_raises_tube_count, told)):
-            return now_told
-        self.counts["replies_repeated"] += 1
-        return now_told[len(told) :]
+        super().__init__(REPEAT_WINDOW_S, _is_lasting, _raises_tube_count)
 
 
 def _is_lasting(activity: Activity) -> bool:

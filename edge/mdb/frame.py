@@ -12,6 +12,7 @@ class Address(IntEnum):
     """Peripheral addresses: the top five bits of a block's first byte."""
 
     CHANGER = 0x08
+    VALIDATOR = 0x30
 
 
 ADDRESS_BITS = 0xF8

@@ -59,3 +59,7 @@ class Faults:
         """Something that is told each time it happens, and cleared by `replace`."""
         self._codes[seen_in] = tuple(dict.fromkeys([*self._codes.get(seen_in, ()), code]))
         return [DeviceFault(self._device, code)]
+
+    def began(self, seen_in: str, code: str) -> list[DriverEvent]:
+        """Something that lasts until `replace` ends it, however often it is seen."""
+        return [] if code in self._codes.get(seen_in, ()) else self.occurred(seen_in, code)

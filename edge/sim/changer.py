@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from math import inf
 from threading import Lock
 
-from edge.mdb.coin_codes import COIN_TYPES, TOKEN, Command
+from edge.mdb.coin_codes import COIN_TYPES, Command
 from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
+from edge.mdb.values import TOKEN
 
 SCALE = 5
 DECIMALS = 2

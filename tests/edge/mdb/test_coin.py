@@ -253,12 +253,16 @@ def test_a_changer_that_never_was_there_is_told_once() -> None:
     assert [type(event) for event in rig.run(15)] == [ChangerReady]
 
 
-def test_a_coin_taken_while_the_process_was_down_is_credited() -> None:
+@pytest.mark.parametrize("losses", [0, 1, 2])
+def test_a_coin_taken_while_the_process_was_down_is_credited(losses: int) -> None:
+    """Lost answers to the first questions too: a RESET would make the changer forget the coin."""
     rig = Rig()
     rig.ready(accept=True)
     rig.run(0.5)
     rig.sim.insert(5)
     rig.restart()
+    for exchange in range(losses):
+        rig.bus.fault_at[rig.bus.exchanges + exchange] = Fault.ANSWER_LOST
     assert [type(event) for event in rig.until(ChangerReady)] == [CoinIn, ChangerReady]
     assert rig.credited_minor() == rig.sim.truth().taken_minor() == 200
 
