@@ -12,6 +12,8 @@ class Address(IntEnum):
     """Peripheral addresses: the top five bits of a block's first byte."""
 
     CHANGER = 0x08
+    CASHLESS_1 = 0x10
+    CASHLESS_2 = 0x60
 
 
 ADDRESS_BITS = 0xF8

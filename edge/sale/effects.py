@@ -39,4 +39,120 @@ class RunMotor:
     slot: str
 
 
-Effect = AcceptCoins | PayOut | RunMotor
+@dataclass(frozen=True, slots=True)
+class AcceptCards:
+    """Enable the reader, or disable it; an open session goes on. Holds through every initialisation."""
+
+    on_restart: ClassVar = OnRestart.REDO
+    reader: int
+    enabled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetPriceRange:
+    """The dearest and the cheapest product, for the reader to know what may come. Holds like AcceptCards."""
+
+    on_restart: ClassVar = OnRestart.REDO
+    reader: int
+    max_minor: int
+    min_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class RequestVend:
+    """Ask the reader for the price. Ends with exactly one of VendApproved, VendDenied and CardLost.
+
+    After a restart nobody knows whether the reader approved, and its reset made an approval a sale there.
+    """
+
+    on_restart: ClassVar = OnRestart.REPORT
+    reader: int
+    price_minor: int
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelVend:
+    """The customer does not want it any more; the RequestVend ends with VendDenied, unless already approved.
+
+    After a restart the reader's reset has cancelled the request, and this does nothing.
+    """
+
+    on_restart: ClassVar = OnRestart.REDO
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmVend:
+    """The approved product was delivered.
+
+    After a restart this does nothing: a reader takes a reset after its approval for a sale, as this says.
+    """
+
+    on_restart: ClassVar = OnRestart.REDO
+    reader: int
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class FailVend:
+    """The approved product was not delivered: refund. Ends with RefundEnded.
+
+    After a restart the refund may be made or not, and the reader's reset has made it a sale if not.
+    """
+
+    on_restart: ClassVar = OnRestart.REPORT
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
+class EndSession:
+    """Let the card go: ends with SessionEnded. Without a session it stops whatever the reader is reading."""
+
+    on_restart: ClassVar = OnRestart.REDO
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReportCashSale:
+    """A cash sale for the reader's own books. One too few is better than one twice: never done again."""
+
+    on_restart: ClassVar = OnRestart.REPORT
+    reader: int
+    price_minor: int
+    item: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskRevalueLimit:
+    """How much the card may be charged up. Ends with RevalueLimit or CardLost."""
+
+    on_restart: ClassVar = OnRestart.REDO
+    reader: int
+
+
+@dataclass(frozen=True, slots=True)
+class Revalue:
+    """Charge the card up with money that the machine has taken. Ends with RevalueEnded, or with CardLost:
+
+    then nobody knows, as after a restart.
+    """
+
+    on_restart: ClassVar = OnRestart.REPORT
+    reader: int
+    amount_minor: int
+
+
+CardEffect = (
+    AcceptCards
+    | SetPriceRange
+    | RequestVend
+    | CancelVend
+    | ConfirmVend
+    | FailVend
+    | EndSession
+    | ReportCashSale
+    | AskRevalueLimit
+    | Revalue
+)
+Effect = AcceptCoins | PayOut | RunMotor | CardEffect
