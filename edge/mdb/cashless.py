@@ -106,9 +106,9 @@ class CashlessReader:
         self._repolls = 0
         self._stopped = ""
         self._answers: Events = []  # to effects; told with the next reply
-        self._wishes = Wishes()
         self._faults = Faults(f"reader_{reader}")
         self.counts: Counter[str] = Counter()
+        self._wishes = Wishes(self.counts)
 
     @property
     def next_wake_s(self) -> float:
@@ -140,7 +140,10 @@ class CashlessReader:
             self._due_s = now_s
 
     def bus_lost(self, reason: str, now_s: float) -> Events:
+        void = self._start.phase in VOIDING  # still to be done: a bus may be lost several times in a row
         events = self._take_answers() + self._lose(reason, now_s)
+        if void:
+            self._start = Start(self._address, StartPhase.VOID, self._start.layout)
         self._due_s = self._rest_until_s = now_s
         return events
 
@@ -229,18 +232,17 @@ class CashlessReader:
     # After each answer
 
     def _settle(self, now_s: float) -> Events:
-        if self._session is None:
-            if self._start.phase is not StartPhase.DONE:
-                return []
+        events: Events = []
+        if self._start.phase is StartPhase.DONE and self._session is None:
             events = self._open_session(now_s)
-            if self._session is None:
-                return events
+        if self._session is None:
+            return events
         self._session.stopped = self._stopped
-        events = self._session.settle(now_s)
-        if not self._stopped and not self._online:
+        if not (self._stopped or self._online):
             self._online = True
             able = self._session.abilities
-            return [CardReady(self._reader, able.always_idle, able.refunds, able.reports_cash), *events]
+            events.append(CardReady(self._reader, able.always_idle, able.refunds, able.reports_cash))
+        events += self._session.settle(now_s)
         if self._stopped and self._online is not False and self._session.phase is Phase.IDLE:
             self._online = False
             events.append(CardLost(self._reader, self._stopped))
@@ -311,15 +313,13 @@ class CashlessReader:
 
     def _lose(self, reason: str, now_s: float, state: int | None = None) -> Events:
         """RESET at once when a working reader is lost, then in the rhythm of one that is offline."""
-        if self._session is None:
-            void = self._start.phase in VOIDING  # still to be done
-        else:
-            void = self._session.void_needed and state is None
+        void = self._session is not None and self._session.void_needed and state is None
         self._rest_until_s = now_s if self._session is not None else now_s + RESET_RETRY_S
         self._due_s = self._rest_until_s
         events = self._tell_lost(reason, state)
         self._session = None
-        self._start = Start(self._address, StartPhase.VOID if void else StartPhase.RESET)
+        first = StartPhase.VOID if void else StartPhase.RESET
+        self._start = Start(self._address, first, self._start.layout)
         self._start_by_s = inf
         self._silent_since_s, self._unheard, self._poll_next, self._repolls = None, None, False, 0
         return events

@@ -49,7 +49,7 @@ class Layout(IntEnum):
 
 
 REST = 0  # to the end of the reply
-MIN_MONEY_BYTES = 2
+AMOUNTS = {Code.VEND_APPROVED, Code.REVALUE_LIMIT}
 
 # Bytes of a whole message in each layout. Only a display request's text has a length of its own: none, as the
 # driver declares no display.
@@ -94,14 +94,14 @@ def parse_messages(data: bytes, layout: Layout) -> list[Message]:
     """The reply split into its messages, left to right.
 
     Readers differ in which layout they keep to, so another one's length is taken where only that makes the
-    rest of the reply come out even. What stands before unreadable bytes is read all the same.
+    reply come out even. An amount is read narrower than the layout says only where the reply ends too soon,
+    and never wider: bytes behind it are garbage, not money. What stands before garbage is read all the same.
     """
-    lengths = _even_lengths(data, layout)
+    even = _even_lengths(data, layout)
     found: list[Message] = []
     at = 0
     while at < len(data):
-        candidates = _candidates(data, at, layout)
-        length = lengths[at] or (candidates[0] if candidates else 0)
+        length = even[at] or _usual_length(data, at, layout)
         if not 0 < length <= len(data) - at:
             found.append(Message(None, data[at:]))
             break
@@ -113,25 +113,32 @@ def parse_messages(data: bytes, layout: Layout) -> list[Message]:
 def _even_lengths(data: bytes, layout: Layout) -> list[int]:
     """For each place, the length of a message with which the reply comes out even; 0 where there is none."""
     end = len(data)
-    lengths = [0] * end
+    even = [0] * end
     for at in reversed(range(end)):
-        for length in _candidates(data, at, layout):
+        for length in _possible_lengths(data, at, layout):
             after = at + length
-            if after == end or (after < end and lengths[after]):
-                lengths[at] = length
+            if after == end or (after < end and even[after]):
+                even[at] = length
                 break
-    return lengths
+    return even
 
 
-def _candidates(data: bytes, at: int, layout: Layout) -> list[int]:
-    row = LENGTHS.get(Code(data[at])) if data[at] in LENGTHS else None
-    if row is None:
+def _possible_lengths(data: bytes, at: int, layout: Layout) -> list[int]:
+    if data[at] not in LENGTHS:
         return []
-    left = len(data) - at
-    lengths = [row[layout], *row]
-    if data[at] == Code.DISPLAY_REQUEST:
-        lengths.append(REST)
-    return [length or left for length in lengths]
+    code, left = Code(data[at]), len(data) - at
+    row = LENGTHS[code]
+    if code in AMOUNTS and row[layout] <= left:
+        return [row[layout]]
+    if code is Code.DISPLAY_REQUEST:
+        return [row[layout], left]
+    return [length for length in (row[layout], *row) if length != REST]
+
+
+def _usual_length(data: bytes, at: int, layout: Layout) -> int:
+    if data[at] not in LENGTHS:
+        return 0
+    return LENGTHS[Code(data[at])][layout] or len(data) - at
 
 
 class State(IntEnum):

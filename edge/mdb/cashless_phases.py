@@ -8,7 +8,7 @@ AUTHORISE_LIMIT_S = 120.0  # a customer finds a card and types a number; a reade
 REPOLL_S = 0.020  # appendix 3: poll again so soon after an event
 MAX_REPOLLS = 3  # a reader that says the same for ever does not keep commands waiting
 MAX_CASH_SALES = 32  # that wait to be reported
-MAX_ID_REQUESTS = 3
+MAX_START_REQUESTS = 3  # of what can be done without
 
 
 class StartPhase(Enum):
@@ -37,6 +37,8 @@ START_AFTER_ANSWER = {
     StartPhase.ID: StartPhase.AWAIT_ID,
     StartPhase.WIDE_PRICES: StartPhase.DONE,
 }
+# What can be done without, after some silence: nobody is there, or an old reader does not know it.
+START_WITHOUT_ANSWER = {StartPhase.VOID: StartPhase.RESET, StartPhase.ID: StartPhase.DONE}
 
 
 class Phase(Enum):

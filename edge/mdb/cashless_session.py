@@ -68,8 +68,7 @@ class Session:
 
     def command(self) -> Block | None:
         if self._vend is not None:
-            first = self._settings.command() if self._enables_first(self._vend) else None
-            return first or self._vend.command()
+            return self._settings.command() if self._enables_first(self._vend) else self._vend.command()
         if self.phase is Phase.IDLE:
             return self._settings.command()
         if self.phase is Phase.OPEN and self._settings.time_asked:

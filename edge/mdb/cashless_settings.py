@@ -18,10 +18,10 @@ from edge.sale.effects import ReportCashSale
 
 @dataclass(slots=True)
 class Wishes:
+    counts: Counter[str]
     accept: bool = False
     prices_minor: tuple[int, int] | None = None  # highest and lowest
     cash_sales: deque[ReportCashSale] = field(default_factory=deque)
-    counts: Counter[str] = field(default_factory=Counter)
 
     def report(self, sale: ReportCashSale) -> None:
         if len(self.cash_sales) == MAX_CASH_SALES:

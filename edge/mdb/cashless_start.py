@@ -10,6 +10,7 @@ after its approval for a sale, and VEND FAILURE gives that money back. Where not
 sequence, which asks for no more than the RESET that follows.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 
 from edge.mdb.cashless_blocks import Blocks
@@ -26,7 +27,14 @@ from edge.mdb.cashless_codes import (
     parse_config,
     parse_features,
 )
-from edge.mdb.cashless_phases import MAX_ID_REQUESTS, NON_RESPONSE_S, START_AFTER_ANSWER, StartPhase
+from edge.mdb.cashless_phases import (
+    MAX_START_REQUESTS,
+    NON_RESPONSE_S,
+    START_AFTER_ANSWER,
+    START_WITHOUT_ANSWER,
+    VOIDING,
+    StartPhase,
+)
 from edge.mdb.frame import Address, Block
 
 WANTED_FEATURES = WIDE_MONEY | ALWAYS_IDLE
@@ -46,12 +54,15 @@ class Abilities:
 
 
 class Start:
-    def __init__(self, address: Address, phase: StartPhase) -> None:
+    """`layout` is what the reader spoke before, and speaks until it is reset."""
+
+    def __init__(self, address: Address, phase: StartPhase, layout: Layout = Layout.LEVEL_1) -> None:
         self.phase = phase
         self.config: Config | None = None
         self._address = address
+        self._layout = layout
         self._features = 0
-        self._id_requests = 0
+        self._silences: Counter[StartPhase] = Counter()
 
     @property
     def blocks(self) -> Blocks:
@@ -60,9 +71,11 @@ class Start:
 
     @property
     def layout(self) -> Layout:
+        if self.config is None:
+            return self._layout
         if self._features & WIDE_MONEY:
             return Layout.WIDE
-        return Layout(min(max(self.config.level if self.config else 1, 1), LEVEL_WITH_FEATURES) - 1)
+        return Layout(min(max(self.config.level, 1), LEVEL_WITH_FEATURES) - 1)
 
     @property
     def response_s(self) -> float:
@@ -103,12 +116,9 @@ class Start:
     def on_silence(self, block: Block) -> None:
         if block != self.command():
             return
-        if self.phase is StartPhase.VOID:
-            self.phase = StartPhase.RESET
-        elif self.phase is StartPhase.ID:
-            self._id_requests += 1
-            if self._id_requests == MAX_ID_REQUESTS:
-                self.phase = StartPhase.DONE
+        self._silences[self.phase] += 1
+        if self._silences[self.phase] == MAX_START_REQUESTS:
+            self.phase = START_WITHOUT_ANSWER.get(self.phase, self.phase)
 
     def on_polled(self) -> None:
         """A POLL was answered: VEND FAILURE is done with, well or ill."""
@@ -119,8 +129,9 @@ class Start:
         match message.code:
             case Code.JUST_RESET:
                 self.phase, self.config = StartPhase.SETUP, None
-                self._features = self._id_requests = 0
-            case Code.VEND_APPROVED if self.phase is StartPhase.RESET:
+                self._features = 0
+                self._silences.clear()
+            case Code.VEND_APPROVED if self.phase in VOIDING | {StartPhase.RESET}:
                 self.phase = StartPhase.VOID
             case Code.READER_CONFIG if self.phase in {StartPhase.SETUP, StartPhase.AWAIT_CONFIG}:
                 self.config = parse_config(message.body)

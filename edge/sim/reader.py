@@ -125,11 +125,12 @@ class SimReader:
     def _tell(self, lasting: bytes = b"") -> Reply:
         data = b""
         for event, _ in self._events:
-            if len(data + event + lasting) >= MAX_BLOCK_BYTES or (data and not self.plan.bundle):
+            if len(data + event) >= MAX_BLOCK_BYTES or (data and not self.plan.bundle):
                 break
             data += event
             self._told += 1
-        data += lasting
+        if len(data + lasting) < MAX_BLOCK_BYTES:
+            data += lasting
         return Data(data) if data else Ack()
 
     def _on_command(self, key: Key, data: bytes, now_s: float) -> Reply:

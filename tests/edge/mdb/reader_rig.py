@@ -68,6 +68,15 @@ class ReaderRig:
             assert self.now_s < until_s, f"{block} not sent: {self.sent[before:]}"
             self.step()
 
+    def unplug(self) -> list[Event]:
+        """The adapter is pulled out and comes back; what was in the cable is gone."""
+        events: list[Event] = []
+        for _ in range(3):  # the port is tried again and again
+            events += self.dialogue.closed("port_lost", self.now_s)
+        self._held = b""
+        self.dialogue.opened(self.now_s)
+        return events
+
     def do(self, effect: act.Effect) -> None:
         self.events += self.dialogue.perform(effect, self.now_s)
 
