@@ -140,14 +140,12 @@ class SimReader:
             self._books.violations.append(key)
             self._push(Code.OUT_OF_SEQUENCE, b"" if self._vmc_level == 1 else bytes([self._state]))
             return Ack()
-        {
+        handler = {
             rules.SETUP_CONFIG: self._on_setup,
             rules.SETUP_PRICES: self._on_prices,
             rules.ID: self._on_id,
             rules.TIME: self._on_time,
             rules.OPTIONS: self._on_options,
-            rules.ENABLE: self._on_enable,
-            rules.DISABLE: self._on_disable,
             rules.READER_CANCEL: self._on_reader_cancel,
             rules.REVALUE: self._on_revalue,
             rules.REVALUE_LIMIT: self._on_limit,
@@ -157,7 +155,10 @@ class SimReader:
             rules.FAILURE: self._on_failure,
             rules.COMPLETE: self._on_complete,
             rules.CASH_SALE: self._on_cash_sale,
-        }[key](data, now_s)
+        }.get(key)
+        if handler is not None:
+            handler(data, now_s)
+        self._state = rules.STATE_AFTER.get(key, self._state)
         return self._tell() if self.plan.at_once else Ack()
 
     def _is_allowed(self, key: Key) -> bool:
@@ -179,7 +180,7 @@ class SimReader:
         self._owe(Code.READER_CONFIG, self._config)
 
     def _on_prices(self, data: bytes, _now_s: float) -> None:
-        self._prices, self._setup_open, self._state = data, False, State.DISABLED
+        self._prices, self._setup_open = data, False
 
     def _on_id(self, _data: bytes, _now_s: float) -> None:
         offered = self._offered.to_bytes(4, "big") if self._vmc_level > 2 else b""
@@ -190,12 +191,6 @@ class SimReader:
 
     def _on_options(self, data: bytes, _now_s: float) -> None:
         self._features = int.from_bytes(data, "big") & self._offered
-
-    def _on_enable(self, _data: bytes, _now_s: float) -> None:
-        self._state = State.ENABLED
-
-    def _on_disable(self, _data: bytes, _now_s: float) -> None:
-        self._state = State.DISABLED
 
     def _on_reader_cancel(self, _data: bytes, _now_s: float) -> None:
         self._owe(Code.CANCELLED)
@@ -296,7 +291,6 @@ class SimReader:
         self._owe(Code.REVALUE_LIMIT, self._amount(self.plan.limit))
 
     def _on_revalue(self, data: bytes, _now_s: float) -> None:
-        self._state = State.REVALUE
         if self.plan.revalue:
             self._books.revalued.append(int.from_bytes(data, "big"))
         answer = Code.REVALUE_APPROVED if self.plan.revalue else Code.REVALUE_DENIED

@@ -42,6 +42,12 @@ ALLOWED: dict[State, set[Key]] = {
     State.SESSION_IDLE: {TIME, REQUEST, REVALUE, REVALUE_LIMIT, COMPLETE},
     State.REVALUE: set(),
 }
+STATE_AFTER: dict[Key, State] = {
+    SETUP_PRICES: State.DISABLED,
+    ENABLE: State.ENABLED,
+    DISABLE: State.DISABLED,
+    REVALUE: State.REVALUE,
+}
 
 
 def lengths(level: int, *, wide: bool) -> dict[Key, int]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edge.mdb.cashless import CashlessReader
 from edge.mdb.cashless_blocks import VMC_ID
-from edge.mdb.cashless_codes import State
+from edge.mdb.cashless_codes import Code, State
 from edge.mdb.cashless_phases import AUTHORISE_LIMIT_S
 from edge.mdb.frame import Ack, Address, Data, Reply, Silence
 from edge.sale import effects as act
@@ -826,7 +826,7 @@ def test_an_approval_that_nobody_asked_for_is_given_back() -> None:
     rig = ReaderRig()
     rig.session()
     rig.sim._state = State.VEND
-    rig.sim._push((rig.sim._events and 0) or 5, b"\x00\x96", lambda: rig.sim._charge(150))  # type: ignore[arg-type]
+    rig.sim._push(Code.VEND_APPROVED, b"\x00\x96", lambda: rig.sim._charge(150))
     assert rig.run(2) == []
     assert rig.commands() == [FAILURE]
     assert rig.sim.truth().paid == 0
@@ -1074,6 +1074,87 @@ def test_a_reader_that_says_the_same_for_ever_does_not_hold_commands_up() -> Non
     rig.sim.report_lasting(b"\x12\x84")
     rig.do(request())
     assert rig.run(2) == [APPROVED]
+
+
+# Messages at the wrong moment
+
+
+def asked(verdict_s: float = 30) -> ReaderRig:
+    """A session with a vend that the reader does not decide."""
+    rig = ReaderRig()
+    rig.sim.plan.verdict_s = verdict_s
+    rig.session()
+    rig.do(request())
+    rig.run(0.3)
+    rig.sent.clear()
+    return rig
+
+
+def test_cancel_of_a_request_that_waits() -> None:
+    rig = ReaderRig()
+    rig.approved()
+    rig.do(act.ConfirmVend(1, 12))
+    rig.do(request())
+    rig.do(act.CancelVend(1))
+    assert rig.run(1) == [denied("cancelled")]
+    assert rig.commands() == [SUCCESS]
+
+
+def test_a_cancel_request_waits_for_the_result() -> None:
+    rig = asked(verdict_s=0.6)
+    rig.sim.report(b"\x04")
+    assert rig.run(0.2) == []
+    assert rig.run(1) == [APPROVED]
+    rig.do(act.ConfirmVend(1, 12))
+    assert rig.run(1) == [ENDED]
+
+
+def test_while_the_motor_runs_no_message_changes_the_sale() -> None:
+    rig = ReaderRig()
+    rig.approved()
+    for message in ("050096", "06", "07", "0D", "0301f4ffffffff000000", "0AC0"):
+        rig.sim.report(bytes.fromhex(message))
+    assert rig.run(1) == [ev.DeviceFault("reader_1", "refund_error_0")]
+    rig.do(act.ConfirmVend(1, 12))
+    rig.run(1)
+    assert rig.commands() == [SUCCESS]
+    assert rig.driver.counts["ends_unasked"] == 1
+
+
+def test_fail_vend_before_an_approval_refunds_nothing() -> None:
+    rig = asked(verdict_s=0.6)
+    rig.do(act.FailVend(1))
+    assert rig.run(1) == [ev.RefundEnded(1, ok=False), APPROVED]
+
+
+def test_approved_and_then_cancelled_after_all() -> None:
+    rig = asked()
+    rig.do(act.CancelVend(1))
+    rig.sim._later, rig.sim.plan.cancel_wins = None, False
+    rig.sim.report(bytes.fromhex("05009606"))
+    assert rig.run(1) == [denied("cancelled")]
+    assert rig.commands() == [CANCEL]
+
+
+def test_a_reader_that_answers_no_cancel_is_voided_and_reset() -> None:
+    rig = asked()
+    rig.sim._deny = lambda: None  # type: ignore[method-assign]
+    rig.do(act.CancelVend(1))
+    assert rig.until(ev.CardLost) == [lost("answer_timeout"), ENDED]
+    rig.run(0.5)
+    assert rig.commands()[:3] == [CANCEL, FAILURE, "10"]
+
+
+def test_an_approval_before_the_reset_is_voided() -> None:
+    rig = ReaderRig()
+    rig.session()
+    rig.bus.fault_next[0x10] = Fault.COMMAND_LOST
+    rig.sim.report(b"\x0b\x04")
+    rig.until(ev.CardLost)
+    rig.sim._state = State.VEND
+    rig.sim._push(Code.VEND_APPROVED, b"\x00\x96", lambda: rig.sim._charge(150))
+    assert rig.until(ev.CardReady) == [READY]
+    assert rig.sim.truth().paid == 0
 
 
 # Whatever comes
