@@ -190,6 +190,19 @@ def test_settings_wait_for_the_end_of_a_session() -> None:
     assert rig.sim.truth().state is State.DISABLED
 
 
+def test_a_session_that_begins_as_the_reader_is_disabled_leaves_it_enabled() -> None:
+    rig = ReaderRig()
+    rig.ready()
+    rig.do(act.AcceptCards(1, enabled=False))
+    rig.until_sent("14,00")
+    rig.sim._state = State.ENABLED
+    rig.sim.show_card()
+    assert rig.until(ev.SessionBegan) == [BEGAN]
+    rig.do(act.EndSession(1))
+    assert rig.run(1) == [ENDED]
+    assert rig.commands() == ["14,00", COMPLETE, "14,00"]
+
+
 # A vend, card first
 
 
@@ -421,6 +434,16 @@ def test_a_refund_without_a_word() -> None:
     asked_s = rig.now_s
     assert rig.until(ev.CardLost) == [ev.RefundEnded(1, ok=False), lost("silent"), ENDED]
     assert 5 < rig.now_s - asked_s < 6
+
+
+@pytest.mark.parametrize("state", [4, 5])
+def test_a_refund_that_ends_out_of_sequence_is_not_known(state: int) -> None:
+    rig = ReaderRig()
+    rig.approved()
+    rig.do(act.FailVend(1))
+    rig.run(0.1)
+    rig.sim.report(bytes([0x0B, state]))
+    assert rig.until(ev.CardLost) == [ev.RefundEnded(1, ok=False), lost("out_of_sequence"), ENDED]
 
 
 def test_a_reader_that_cannot_refund_says_so() -> None:
@@ -831,6 +854,19 @@ def test_an_approval_that_nobody_asked_for_is_given_back() -> None:
     assert rig.commands() == [FAILURE]
     assert rig.sim.truth().paid == 0
     assert rig.driver.counts["approvals_unasked"] == 1
+
+
+def test_a_vend_in_32_bit_money_that_is_approved_while_it_is_voided_is_given_back() -> None:
+    rig = ReaderRig(SimReader(features=WIDE))
+    rig.sim.plan.verdict_s = 0.17
+    rig.session(500)
+    rig.do(request())
+    rig.until_sent("13,0000000096000C")
+    rig.run(0.02)
+    assert rig.unplug() == [lost("port_lost"), ENDED]
+    assert rig.until(ev.CardReady) == [READY]
+    assert rig.sim.truth().books.refunded == [150]
+    assert rig.commands()[1:4] == [FAILURE, FAILURE, "10"]
 
 
 # Malfunctions
