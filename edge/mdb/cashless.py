@@ -175,7 +175,8 @@ class CashlessReader:
         self._due_s = now_s + POLL_INTERVAL_S
         if self._silent_since_s is None:
             self._silent_since_s = now_s
-        if now_s - self._silent_since_s >= self._start.response_s:
+        booting = self._start.phase is StartPhase.AWAIT_RESET
+        if now_s - self._silent_since_s >= (RESET_RETRY_S if booting else self._start.response_s):
             return self._lose("silent", now_s)
         if command_of(block) is not Command.POLL:
             self._unheard = block
@@ -216,10 +217,9 @@ class CashlessReader:
 
     def _on_lasting(self, messages: Sequence[Message]) -> Events:
         """A reply that tells something else alone says nothing about malfunctions that last."""
-        told = malfunctions(messages)
-        if messages and not told:
+        lasting = [row for row in malfunctions(messages) if row.kind in LASTING]
+        if messages and not lasting:
             return []
-        lasting = [row for row in told if row.kind in LASTING]
         self._stopped = next((row.reason for row in lasting if row.kind is Kind.STOPS), "")
         return [*self._faults.replace("poll", [row.code for row in lasting])]
 

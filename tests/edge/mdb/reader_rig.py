@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from edge.mdb.cashless import CashlessReader
+from edge.mdb.cashless_blocks import VMC_ID
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.qibixx import QibixxAdapter
 from edge.sale import effects as act
@@ -17,6 +18,28 @@ if TYPE_CHECKING:
 STEP_S = 0.005
 
 Event = ev.DriverEvent | ev.CardEvent
+
+# What the tests of reader 1 say again and again: blocks, events, effects.
+VEND, POLL = 0x13, 0x12  # first bytes of blocks
+ID = f"17,00{VMC_ID.hex().upper()}"
+START = ["10", "11,0003000000", "11,01FFFF0000", ID]
+REQUEST, SUCCESS, FAILURE, CANCEL, COMPLETE = "13,000096000C", "13,02000C", "13,03", "13,01", "13,04"
+BEGAN, ENDED = ev.SessionBegan(1, None), ev.SessionEnded(1)
+READY = ev.CardReady(1, always_idle=False, refunds=True, reports_cash=True)
+APPROVED = ev.VendApproved(1, 150)
+WIDE, IDLE = 0x02, 0x20
+
+
+def lost(reason: str) -> ev.CardLost:
+    return ev.CardLost(1, reason)
+
+
+def denied(reason: str) -> ev.VendDenied:
+    return ev.VendDenied(1, reason)
+
+
+def request(price_minor: int = 150) -> act.RequestVend:
+    return act.RequestVend(1, price_minor, 12)
 
 
 class ReaderRig:
