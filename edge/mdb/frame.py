@@ -12,7 +12,9 @@ class Address(IntEnum):
     """Peripheral addresses: the top five bits of a block's first byte."""
 
     CHANGER = 0x08
+    CASHLESS_1 = 0x10
     VALIDATOR = 0x30
+    CASHLESS_2 = 0x60
 
 
 ADDRESS_BITS = 0xF8

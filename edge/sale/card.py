@@ -50,7 +50,7 @@ def _without_reader(machine: Machine, state: State, reader: int, _now_s: float) 
 
 
 def began(_machine: Machine, state: State, event: ev.SessionBegan, now_s: float) -> Step:
-    card = Card(event.reader)
+    card = Card(event.reader, session=True)
     text = "choose a product"
     if event.funds_minor is not None:
         text = f"card: {money.text(event.funds_minor, state.prices.currency)}; {text}"
@@ -61,7 +61,7 @@ def began(_machine: Machine, state: State, event: ev.SessionBegan, now_s: float)
 def began_elsewhere(_machine: Machine, state: State, event: ev.SessionBegan, _now_s: float) -> Step:
     """A card that came when another customer, or other money, was here first."""
     if state.card is not None and state.card.reader == event.reader:
-        return Step(state)  # the card of the product that was chosen before
+        return Step(replace(state, card=replace(state.card, session=True)))  # for what was chosen before
     return Step(state, effects=(act.EndSession(event.reader),))
 
 
@@ -71,7 +71,7 @@ def request(machine: Machine, state: State, reader: int, slot: str, now_s: float
     state = replace(
         state,
         phase=Phase.AUTHORISING,
-        card=Card(reader, choice=slot),
+        card=Card(reader, session=state.phase is Phase.SESSION, choice=slot),
         deadline_s=now_s + ANSWER_LIMIT_S,
     )
     asked = act.RequestVend(reader, price_minor, machine.items[slot])
@@ -108,16 +108,22 @@ def unwanted(_machine: Machine, state: State, event: ev.VendApproved, _now_s: fl
 def denied(_machine: Machine, state: State, event: ev.VendDenied, now_s: float) -> Step:
     if state.card is None or state.card.reader != event.reader:
         return Step(state)
-    state = replace(state, phase=Phase.CLOSING, card=Card(event.reader), deadline_s=now_s + CLOSE_LIMIT_S)
     if not state.credit_minor:
         state = told(state, "card refused" + (f": {event.reason}" if event.reason else ""))
-    return Step(state, effects=(act.EndSession(event.reader),))
+    return close(state, now_s)
 
 
 def ended(_machine: Machine, state: State, event: ev.SessionEnded, _now_s: float) -> Step:
     if state.card is None or state.card.reader != event.reader:
         return Step(state)
     return Step(_leave(state))
+
+
+def ended_early(_machine: Machine, state: State, event: ev.SessionEnded, _now_s: float) -> Step:
+    """The card is gone, and what was bought with it goes on."""
+    if state.card is None or state.card.reader != event.reader:
+        return Step(state)
+    return Step(replace(state, card=replace(state.card, session=False)))
 
 
 def cancel(_machine: Machine, state: State, _event: ev.Lever, now_s: float) -> Step:
@@ -134,8 +140,12 @@ def withdraw(state: State) -> Step:
 
 
 def close(state: State, now_s: float) -> Step:
+    """Let the card go, where there is one."""
     assert state.card is not None
-    closing = replace(state, phase=Phase.CLOSING, deadline_s=now_s + CLOSE_LIMIT_S)
+    if not state.card.session:
+        return Step(_leave(state))
+    card = Card(state.card.reader, session=True)
+    closing = replace(state, phase=Phase.CLOSING, card=card, deadline_s=now_s + CLOSE_LIMIT_S)
     return Step(closing, effects=(act.EndSession(state.card.reader),))
 
 
@@ -168,10 +178,11 @@ def refunded(machine: Machine, state: State, event: ev.RefundEnded, now_s: float
         return Step(state)
     if not event.ok:
         done = _refund_failed(machine, state, "refund_failed")
-        return Step(done.state, done.records, (act.EndSession(card.reader),))
+        return Step(done.state, done.records, (act.EndSession(card.reader),) if card.session else ())
     record = m.Refund(amount_minor=card.refund_minor, currency=state.prices.currency)
     state = add_totals(state, refunded_minor=card.refund_minor)
-    done = close(told(replace(state, card=Card(card.reader)), "not delivered: the card is refunded"), now_s)
+    state = told(replace(state, card=replace(card, refund_minor=0)), "not delivered: the card is refunded")
+    done = close(state, now_s)
     return Step(done.state, (record,), done.effects)
 
 

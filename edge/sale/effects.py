@@ -162,9 +162,9 @@ class AskRevalueLimit:
 
 @dataclass(frozen=True, slots=True)
 class Revalue:
-    """Charge the card up with money that the machine has taken. Ends with RevalueEnded, or with CardLost:
+    """Charge the card up with money that the machine has taken. Ends with RevalueEnded or CardLost.
 
-    then nobody knows, as after a restart.
+    After CardLost, as after a restart, nobody knows.
     """
 
     on_restart: ClassVar = OnRestart.REPORT

@@ -85,7 +85,7 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     ev.VendApproved: _only({_AUTHORISING: card.approved}, otherwise=card.unwanted),
     ev.VendDenied: _only({_AUTHORISING: card.denied}),
     ev.RefundEnded: _only({_REFUNDING: card.refunded}),
-    ev.SessionEnded: _only({_SESSION: card.ended, _CLOSING: card.ended}),
+    ev.SessionEnded: _only({_SESSION: card.ended, _CLOSING: card.ended}, otherwise=card.ended_early),
     ev.RevalueEnded: _always(_nothing),  # money put on cards is not offered
     ev.RevalueLimit: _always(_nothing),
     # the other devices
@@ -127,7 +127,7 @@ MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
     vend.silent: (*_FREE, _PAYING, _CLOSING),
     card.began: (_SESSION,),
     card.approved: (_VENDING, _REFUNDING),
-    card.denied: (_CLOSING,),
+    card.denied: (*_FREE, _CLOSING),
     card.refunded: (*_FREE, _CLOSING),
     card.ended: _FREE,
     card.lost: _FREE,

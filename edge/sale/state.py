@@ -53,10 +53,12 @@ class Vend:
 class Card:
     """The reader that a customer uses now. `choice`: the slot that was chosen, from asking until the drop.
 
+    `session`: a card is in the reader and must be let go; without one it was asked before it saw a card.
     `cancelled`: the customer changed his mind; an approval that comes all the same is refunded.
     """
 
     reader: int
+    session: bool = False
     choice: str | None = None
     cancelled: bool = False
     refund_minor: int = 0  # charged, not delivered, and not yet known to be back on the card

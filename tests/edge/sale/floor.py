@@ -161,7 +161,7 @@ class Floor:
                 assert reader.approved_minor is not None, "a refund of what was not charged"
                 reader.refunding_minor, reader.approved_minor = reader.approved_minor, None
             case act.EndSession():
-                reader.ending = True
+                reader.ending = reader.session
             case _:
                 pass
 
@@ -226,7 +226,7 @@ class Floor:
         self.feed(ev.ServiceChanged(self.random.random() < 0.3))
 
     def show_card(self) -> None:
-        reader = self.random.choice([*self.readers.values()])
+        reader = self.random.choice([r for r in self.readers.values() if not r.always_idle])
         if reader.up and reader.enabled and not reader.session and reader.asked_minor is None:
             reader.session = True
             self.feed(ev.SessionBegan(reader.number, self.random.choice([None, 500])))
