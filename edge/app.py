@@ -14,9 +14,12 @@ from types import FrameType
 from edge.config import EdgeSettings
 from edge.core import Core, Publish
 from edge.loop import INBOX_EVENTS, Crashed, Inbox, Loop, Retention, Stop
+from edge.mdb.adapters import ADAPTERS
+from edge.mdb.bill import BillValidator
 from edge.mdb.bus import bus_thread
+from edge.mdb.cashless import CashlessReader
 from edge.mdb.coin import CoinChanger
-from edge.mdb.qibixx import QibixxAdapter
+from edge.mdb.peripheral import Peripheral
 from edge.motors.board import board_thread
 from edge.store.journal import Journal
 from edge.uplink import Uplink
@@ -38,9 +41,9 @@ def run(settings: EdgeSettings) -> None:
             random.Random(),  # noqa: S311  # jitter, not secrets
             settings.clock_wait_s,
         )
-        changer = CoinChanger(money.exponent(settings.currency))
         crashed = _crash_poster(inbox)
-        bus = bus_thread(settings.mdb_port, QibixxAdapter(), [changer], inbox.put, crashed)
+        adapter = ADAPTERS[settings.adapter]()
+        bus = bus_thread(settings.mdb_port, adapter, _peripherals(settings), inbox.put, crashed)
         selections = {slot.slot: slot.selection for slot in settings.slots}
         board = board_thread(settings.board_port, selections, inbox.put, crashed)
         uplink = Uplink(settings.mqtt, settings.machine, lambda: _will(core), inbox.put, crashed)
@@ -65,6 +68,15 @@ def run(settings: EdgeSettings) -> None:
         finally:
             for thread in threads:
                 thread.stop()
+
+
+def _peripherals(settings: EdgeSettings) -> list[Peripheral]:
+    """Those that the settings say are fitted."""
+    exponent = money.exponent(settings.currency)
+    fitted: list[Peripheral] = [CoinChanger(exponent)]
+    if settings.validator:
+        fitted.append(BillValidator(exponent))
+    return [*fitted, *(CashlessReader(reader, exponent) for reader in settings.readers)]
 
 
 def _will(core: Core) -> Publish:

@@ -1,30 +1,42 @@
 """One machine's settings: who it is, its ports, its slots, its broker."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.sale.state import SlotSetting
-from edge.sale.step import Machine
+from edge.sale.step import Machine, Policy
 from shared.messages import Currency, MachineId, PriceList, PriceMinor, Product, Slot
 from shared.settings import MqttSettings, Section, Settings
 
 
 class SlotConfig(Section):
-    """`selection`: the motor board's number. `price_minor`: until the cloud sends a price list."""
+    """`selection`: the motor board's number. The prices hold until the cloud sends a list."""
 
     slot: Slot
     selection: Annotated[int, Field(ge=1, le=0xFFFF)]
     product: Product
     price_minor: PriceMinor
+    card_price_minor: PriceMinor | None = None
     capacity: Annotated[int, Field(ge=1, le=255)]
     par: Annotated[int, Field(ge=0, le=255)]
 
 
+class CashConfig(Section):
+    """The operator's choices about cash (edge/sale/step.py)."""
+
+    largest_note_minor: Annotated[int, Field(ge=0)] = 2_000
+    reserve: Annotated[int, Field(ge=0, le=50)] = 0
+    without_change: Literal["refuse", "owe"] = "refuse"
+
+
 class EdgeSettings(Settings):
     """`mdb_port` and `board_port`: stable paths, such as those below /dev/serial/by-id.
+
+    A coin changer is always expected; `validator` and `readers` say what else is fitted. Reader 1 has the MDB
+    address 10h, reader 2 60h.
 
     `clock_wait_s`: a board without a clock of its own learns the time when its network comes back. So long
     after the link is up, records with an estimated time wait for it; 0 where nothing sets the clock.
@@ -37,10 +49,14 @@ class EdgeSettings(Settings):
     data_dir: Path
     status_file: Path
     mdb_port: str
+    adapter: Literal["qibixx", "wafer"] = "qibixx"
+    validator: bool = False
+    readers: tuple[Literal[1, 2], ...] = ()
     board_port: str
     clock_wait_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     keep_days: Annotated[int, Field(ge=1)] = 400
     keep_records: Annotated[int, Field(ge=1_000)] = 500_000
+    cash: CashConfig = CashConfig()
     mqtt: MqttSettings = MqttSettings()
     slots: Annotated[list[SlotConfig], Field(min_length=1, max_length=1_000)]
 
@@ -57,6 +73,9 @@ class EdgeSettings(Settings):
             products={s.slot: s.product for s in self.slots},
             software=software,
             items={s.slot: s.selection for s in self.slots},
+            validator=self.validator,
+            readers=self.readers,
+            policy=Policy(**self.cash.model_dump()),
             claim_key=claim_key,
         )
 
@@ -66,4 +85,5 @@ class EdgeSettings(Settings):
     def price_list(self) -> PriceList:
         """The prices of the settings file, as version 0."""
         prices = {s.slot: s.price_minor for s in self.slots}
-        return PriceList(version=0, currency=self.currency, prices=prices)
+        by_card = {s.slot: s.card_price_minor for s in self.slots if s.card_price_minor}
+        return PriceList(version=0, currency=self.currency, prices=prices, card_prices=by_card)

@@ -113,8 +113,8 @@ class Loop:
                 self._uplink.drop()
             case act.RunMotor():
                 self._board.submit(command)
-            case act.AcceptCoins() | act.PayOut():
-                self._bus.submit(command)
+            case _:
+                self._bus.submit(command)  # each peripheral knows its own
 
     def _housekeeping(self) -> None:
         now = self._clock.now()

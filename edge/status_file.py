@@ -11,7 +11,7 @@ from edge.sale.tenders import availability
 
 
 def write(path: Path, core: Core) -> None:
-    """Money in minor units of `currency`."""
+    """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is."""
     state, counts = core.state, core.journal.counts
     data = {
         "machine": core.journal.machine,
@@ -29,6 +29,12 @@ def write(path: Path, core: Core) -> None:
         "price_version": state.prices.version,
         "prices": state.prices.prices,
         "stock": state.stock,
+        "devices": {
+            "changer": state.changer,
+            "validator": state.validator,
+            **{f"reader_{number}": reader.reason for number, reader in state.readers.items()},
+            "board": state.board,
+        },
         "tenders": {t: a.model_dump() for t, a in availability(state).items()},
     }
     fresh = path.with_suffix(".new")

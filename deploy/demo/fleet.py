@@ -5,8 +5,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
@@ -116,7 +116,7 @@ class Fleet:
 def stored(url: str, database: str) -> dict[str, Books]:
     """Count and value of the sales in InfluxDB, by machine."""
     rows = query(
-        url, database, 'SELECT count("seq") AS n, sum("price_minor") AS v FROM "sale" GROUP BY "machine"'
+        url, database, 'SELECT count("seq") AS n, sum("paid_minor") AS v FROM "sale" GROUP BY "machine"'
     )
     return {row["machine"]: Books(row["n"], row["v"]) for row in rows}
 
@@ -146,13 +146,37 @@ def _has_credit(machine: SimulatedMachine, credit_minor: int) -> bool:
 
 def buy(machine: SimulatedMachine, slot: str, coins_minor: Sequence[int]) -> None:
     """One customer: coins in, selection, product and change out."""
+    with _served(machine, slot):
+        for coin_minor in coins_minor:
+            wait_for(f"{machine.name} takes coins", machine.takes_coins)
+            credit_minor = machine.status()["credit_minor"] + coin_minor
+            machine.insert(coin_minor)
+            wait_for(f"{machine.name} credits {coin_minor}", partial(_has_credit, machine, credit_minor))
+        machine.press(slot)
+
+
+def buy_with_note(machine: SimulatedMachine, slot: str, note_minor: int) -> None:
+    """One customer: a note in, selection, product and change out."""
+    with _served(machine, slot):
+        wait_for(f"{machine.name} takes notes", machine.takes_notes)
+        machine.insert_note(note_minor)
+        wait_for(f"{machine.name} credits {note_minor}", partial(_has_credit, machine, note_minor))
+        machine.press(slot)
+
+
+def buy_by_card(machine: SimulatedMachine, slot: str) -> None:
+    """One customer: card shown, selection, product."""
+    with _served(machine, slot):
+        wait_for(f"{machine.name} takes cards", lambda: machine.status()["devices"]["reader_1"] == "")
+        machine.reader.show_card()
+        wait_for(f"{machine.name} has seen the card", lambda: machine.status()["phase"] == "session")
+        machine.press(slot)
+
+
+@contextmanager
+def _served(machine: SimulatedMachine, slot: str) -> Iterator[None]:
     before = machine.status().get("sales", 0)
-    for coin_minor in coins_minor:
-        wait_for(f"{machine.name} takes coins", machine.takes_coins)
-        credit_minor = machine.status()["credit_minor"] + coin_minor
-        machine.insert(coin_minor)
-        wait_for(f"{machine.name} credits {coin_minor}", partial(_has_credit, machine, credit_minor))
-    machine.press(slot)
+    yield
     wait_for(
         f"{machine.name} delivers {slot}",
         lambda: machine.status()["sales"] == before + 1 and machine.status()["phase"] == "idle",

@@ -18,10 +18,13 @@ from edge.sim.bus import VirtualBus
 from edge.sim.changer import SimChanger
 from edge.sim.pty import PtyServer
 from edge.sim.qibixx import SimQibixx
+from edge.sim.reader import SimReader
+from edge.sim.validator import SimValidator
 from edge.sim.xy import SimXyBoard
 from shared import codec
 
 COINS_MINOR: Final = (5, 10, 20, 50, 100, 200)  # the simulated changer's coin types, EUR
+NOTES_MINOR: Final = (500, 1_000, 2_000, 5_000)  # and the validator's
 SLOTS: Final = {"A1": (11, "cola", 150), "A2": (12, "chips", 90), "B1": (21, "water", 100)}
 _CAPACITY: Final = 200
 
@@ -44,8 +47,12 @@ class SimulatedMachine:
         folder.mkdir(parents=True, exist_ok=True)
         # The two-euro tube does not exist: such coins go to the cashbox, as in a real changer.
         self.changer = SimChanger(tubes=(60, 60, 60, 60))
+        self.validator = SimValidator()
+        self.reader = SimReader()
         self.board = SimXyBoard({row[0]: _CAPACITY for row in SLOTS.values()}, motor_run_s)
-        self._mdb = PtyServer(SimQibixx(VirtualBus([self.changer])), folder / "mdb")
+        self._mdb = PtyServer(
+            SimQibixx(VirtualBus([self.changer, self.validator, self.reader])), folder / "mdb"
+        )
         self._motors = PtyServer(self.board, folder / "board")
         self._edge: subprocess.Popen[bytes] | None = None
         self.config = folder / "edge.toml"
@@ -70,7 +77,7 @@ class SimulatedMachine:
         return (
             f'machine = "{self.name}"\ncurrency = "EUR"\ndata_dir = "{self.folder}/data"\n'
             f'status_file = "{self.folder}/status.json"\nmdb_port = "{self._mdb.path}"\n'
-            f'board_port = "{self._motors.path}"\nclock_wait_s = 0\n'
+            f'board_port = "{self._motors.path}"\nclock_wait_s = 0\nvalidator = true\nreaders = [1]\n'
             f"[mqtt]\nport = {self.link.port}\nkeepalive_s = 5\n{slots}"
         )
 
@@ -108,6 +115,9 @@ class SimulatedMachine:
     def insert(self, value_minor: int) -> None:
         self.changer.insert(COINS_MINOR.index(value_minor))
 
+    def insert_note(self, value_minor: int) -> None:
+        self.validator.insert(NOTES_MINOR.index(value_minor))
+
     def press(self, slot: str) -> None:
         self.board.press(SLOTS[slot][0])
 
@@ -115,6 +125,9 @@ class SimulatedMachine:
 
     def takes_coins(self) -> bool:
         return self.changer.truth().enabled_mask != 0
+
+    def takes_notes(self) -> bool:
+        return self.validator.truth().enabled_mask != 0
 
     def status(self) -> dict[str, Any]:
         """The machine's own word; empty before its first."""
@@ -127,8 +140,9 @@ class SimulatedMachine:
     def hardware(self) -> Books:
         """Ground truth, with nobody's credit in the machine: products dropped, coins kept."""
         drops = sum(self.board.truth().drops.values())
-        coins = self.changer.truth()
-        return Books(drops, coins.taken_minor() - coins.paid_minor())
+        coins, notes = self.changer.truth(), self.validator.truth()
+        kept_minor = coins.taken_minor() - coins.paid_minor() + notes.taken_minor() + self.reader.truth().paid
+        return Books(drops, kept_minor)
 
     def records(self) -> list[dict[str, Any]]:
         """Every record of the journal, in order. The edge must not be running."""
@@ -139,4 +153,4 @@ class SimulatedMachine:
     def journal(self) -> Books:
         """The sales in the journal's own records. The edge must not be running."""
         sales = [record for record in self.records() if record["kind"] == "sale"]
-        return Books(len(sales), sum(sale["price_minor"] for sale in sales))
+        return Books(len(sales), sum(sale["paid_minor"] for sale in sales))

@@ -1,20 +1,24 @@
 """The story the project exists for: machines sell, one loses its network, and nothing is lost."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
 from typing import Any, Final
 
-from deploy.demo.fleet import Fleet, buy, wait_for
+from deploy.demo.fleet import Fleet, buy, buy_by_card, buy_with_note, wait_for
 from deploy.demo.machine import Books, SimulatedMachine
 from shared import money
 
 OFFLINE: Final = "m2"
 SLOT: Final = "A1"
 NEW_PRICE_MINOR: Final = 180
-_ROUND: Final = (("A1", (200,)), ("A2", (100,)), ("B1", (50, 50)))
+_ROUND: Final[Sequence[Callable[[SimulatedMachine], None]]] = (
+    lambda machine: buy(machine, SLOT, (200,)),
+    lambda machine: buy_with_note(machine, "A2", 500),
+    lambda machine: buy_by_card(machine, "B1"),
+)
 
 Say = Callable[[str], None]
 
@@ -96,8 +100,8 @@ def balanced(result: Mapping[str, Any]) -> bool:
 
 def _everybody_buys(machines: Mapping[str, SimulatedMachine]) -> None:
     def shop(machine: SimulatedMachine) -> None:
-        for slot, coins_minor in _ROUND:
-            buy(machine, slot, coins_minor)
+        for customer in _ROUND:
+            customer(machine)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(shop, machines.values()))

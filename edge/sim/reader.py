@@ -207,7 +207,8 @@ class SimReader:
             data += rules.NO_MEDIA_DATA
         if self._wide:
             data += rules.CARD_OPTIONS
-        self._owe(Code.BEGIN_SESSION, data, lambda: self._enter(State.SESSION_IDLE))
+        # Enabled until the VMC has acknowledged it (§5.3): what crosses it on its way is no violation.
+        self._push(Code.BEGIN_SESSION, data, lambda: self._enter(State.SESSION_IDLE))
 
     def _on_request(self, data: bytes, now_s: float) -> None:
         price = int.from_bytes(data[:-2], "big")
