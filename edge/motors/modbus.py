@@ -134,8 +134,7 @@ class ModbusLink:
         if now_s > self._silent_from_s:
             self._silent_from_s = inf
             events += self._lose("silent", now_s)
-        # Only in a turn without bytes: in the others the silence between two frames may not have been kept.
-        return b"" if data else self._ask(now_s), events
+        return self._ask(now_s), events
 
     # What is asked
 

@@ -2,7 +2,8 @@
 
 - Answers carry no number. After one that did not come the line is `in_doubt`, and BARRIER must be asked until
   it is answered. A board answers in order: what is late comes before that answer, and is dropped and counted.
-- A question may be asked SILENCE_S after the last bytes, by which RTU frames are told apart.
+- A question may be asked SILENCE_S after the last bytes, by which RTU frames are told apart; never in the turn
+  that brought them.
 - Bytes are looked at before the time is: an answer that only waited in a buffer is not missing.
 """
 

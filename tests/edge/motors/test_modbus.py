@@ -244,6 +244,28 @@ def test_with_a_shared_home_input_only_the_motor_that_was_left_away_goes_on() ->
     assert rig.board.truth().drops == {1: 2, 7: 1}
 
 
+def test_a_motor_that_was_turned_home_by_hand_starts_from_home_again() -> None:
+    rig = Rig(SHARED_HOME)
+    rig.ready()
+    rig.board.spirals[1].hang()
+    assert rig.vend("A1") == [ended("A1", "delivered")]
+    rig.board.mend(1)
+    rig.run(10)
+    rig.board.plan(7, Outcome.JAMMED)
+    assert rig.vend("B1") == [ended("B1", "jammed")]
+    assert rig.vend("A1") == [DeviceFault("board", "not_home"), ended("A1", "not_started")]
+
+
+def test_a_motor_that_jams_where_it_was_left_does_not_go_on() -> None:
+    rig = Rig()
+    rig.ready()
+    rig.board.spirals[1].hang()
+    assert rig.vend("A1") == [ended("A1", "delivered")]
+    rig.board.plan(1, Outcome.JAMMED)
+    assert rig.vend("A1") == [ended("A1", "jammed")]
+    assert rig.vend("A1") == [DeviceFault("board", "not_home"), ended("A1", "not_started")]
+
+
 def test_a_motor_that_moves_on_its_own_lets_no_other_run() -> None:
     rig = Rig()
     rig.ready()
