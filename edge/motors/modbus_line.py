@@ -2,8 +2,8 @@
 
 - Answers carry no number. After one that did not come the line is `in_doubt`, and BARRIER must be asked until
   it is answered. A board answers in order: what is late comes before that answer, and is dropped and counted.
-- A question may be asked SILENCE_S after the last bytes, by which RTU frames are told apart; never in the turn
-  that brought them.
+- A question may be asked SILENCE_S after the last bytes, by which RTU frames are told apart: never in the
+  turn that brought them.
 - Bytes are looked at before the time is: an answer that only waited in a buffer is not missing.
 """
 
@@ -13,7 +13,7 @@ from math import inf
 from edge.motors.modbus_codes import READ_OUTPUTS, Answer, Question, Refusal, encode, find_answer
 
 SILENCE_S = 0.004  # 3.5 characters at 9600 baud
-ANSWER_TIMEOUT_S = 0.1  # the longest answer takes 32 ms on the wire with its question; and USB, and the board
+ANSWER_TIMEOUT_S = 0.1  # without a byte: a question takes 8 ms on the wire, then come USB and the board
 MAX_BUFFER_BYTES = 256
 BARRIER = READ_OUTPUTS
 
@@ -48,7 +48,7 @@ class ModbusLine:
             return None
         self._buffer = (self._buffer + data)[-MAX_BUFFER_BYTES:]
         question, answer = self._asked, find_answer(self._asked, self._unit, self._buffer)
-        if answer is None and now_s - self._asked_s <= ANSWER_TIMEOUT_S:
+        if answer is None and now_s - max(self._asked_s, self._heard_s) <= ANSWER_TIMEOUT_S:
             return None
         self._asked = None
         self.counts["answers_missing"] += answer is None

@@ -22,7 +22,7 @@ from tests.helpers import eventually
 
 DELIVERED, NOT_STARTED = VendResult.DELIVERED, VendResult.NOT_STARTED
 # Short times, and sensors that hold their word longer than a busy computer looks away.
-TIMING = Timing(leave_home_s=0.8, return_home_s=2.5, turn_min_s=0.4, drop_window_s=0.6, hold_s=0.5)
+TIMING = Timing(leave_home_s=1.5, return_home_s=4.0, turn_min_s=0.6, drop_window_s=0.8, hold_s=0.75)
 
 
 RESULTS = {
@@ -88,7 +88,7 @@ def xy_bench(path: Path) -> Bench:
 
 
 def modbus_bench(path: Path) -> Bench:
-    board = SimModbusBoard({1: 3, 2: 3}, turn_s=1.4, home_turns=0.2, fall_s=0.1)
+    board = SimModbusBoard({1: 3, 2: 3}, turn_s=2.0, home_turns=0.2, fall_s=0.1)
     board.drop_s = TIMING.hold_s
     return Bench(path, partial(ModbusLink, timing=TIMING), board, {"A1": 1, "A2": 2}, RESULTS)
 
@@ -220,11 +220,11 @@ def test_a_restart_in_the_middle_of_a_run_dispenses_nothing_twice(bench: Bench) 
 
 
 def _split(server: PtyServer) -> None:
-    server.chunk_bytes = 2
+    server.chunk_bytes = 3
 
 
 def _late(server: PtyServer) -> None:
-    server.delay_s = 0.04
+    server.delay_s = 0.02
 
 
 def _doubled(server: PtyServer) -> None:
@@ -239,7 +239,8 @@ def _garbage(server: PtyServer) -> None:
 @pytest.mark.parametrize("trouble", [_split, _late, _doubled, _garbage])
 def test_bytes_in_trouble(bench: Bench, trouble: Callable[[PtyServer], None]) -> None:
     trouble(bench.server)
-    bench.ready()
+    bench.thread.start()
+    bench.inbox.until(BoardReady)
     trouble(bench.server)
     bench.run("A1")
     assert bench.ended() == [VendEnded("A1", DELIVERED)]

@@ -420,6 +420,21 @@ def test_a_late_answer_is_not_the_answer_to_the_next_question() -> None:
     assert turn(inputs) == (b"", [BoardReady()])
 
 
+def test_an_answer_in_slow_pieces_is_waited_for_and_noise_is_not_waited_for_long() -> None:
+    link = ModbusLink(SLOTS)
+    link.opened(0.0)
+    answer = framer(is_server=True).encode(b"\x01\x01\x00", 1, 0)
+    assert link.turn(b"", 0.0)[0] == encode(READ_OUTPUTS, 1)
+    for number, byte in enumerate(answer):
+        assert link.turn(bytes([byte]), 0.09 * (number + 1)) == (b"", [])
+    assert link.turn(b"", 0.6)[0] == encode(ALL_OFF, 1)
+    events: list[DriverEvent] = []
+    for number in range(30):
+        events += link.turn(b"\xff" * 20, 0.65 + 0.05 * number)[1]
+    assert events == [BoardLost("silent")]
+    assert link.turn(b"", 2.3)[0] == encode(READ_OUTPUTS, 1)
+
+
 def test_the_board_has_its_silence_before_each_question() -> None:
     link = ModbusLink(SLOTS)
     link.opened(0.0)
