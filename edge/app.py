@@ -7,7 +7,7 @@ main thread runs the loop and alone owns the sale and the journal.
 import queue
 import random
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from types import FrameType
 
@@ -20,7 +20,10 @@ from edge.mdb.bus import bus_thread
 from edge.mdb.cashless import CashlessReader
 from edge.mdb.coin import CoinChanger
 from edge.mdb.peripheral import Peripheral
-from edge.motors.board import board_thread
+from edge.motors.board import BoardLink, board_thread
+from edge.motors.modbus import ModbusLink
+from edge.motors.modbus_rest import Wiring
+from edge.motors.xy import XyLink
 from edge.store.journal import Journal
 from edge.uplink import Uplink
 from shared import money, topics
@@ -45,7 +48,7 @@ def run(settings: EdgeSettings) -> None:
         adapter = ADAPTERS[settings.adapter]()
         bus = bus_thread(settings.mdb_port, adapter, _peripherals(settings), inbox.put, crashed)
         selections = {slot.slot: slot.selection for slot in settings.slots}
-        board = board_thread(settings.board_port, selections, inbox.put, crashed)
+        board = board_thread(settings.board_port, _board_link(settings, selections), inbox.put, crashed)
         uplink = Uplink(settings.mqtt, settings.machine, lambda: _will(core), inbox.put, crashed)
         retention = Retention(settings.keep_days, settings.keep_records)
         loop = Loop(
@@ -77,6 +80,12 @@ def _peripherals(settings: EdgeSettings) -> list[Peripheral]:
     if settings.validator:
         fitted.append(BillValidator(exponent))
     return [*fitted, *(CashlessReader(reader, exponent) for reader in settings.readers)]
+
+
+def _board_link(settings: EdgeSettings, selections: Mapping[str, int]) -> BoardLink:
+    if settings.board == "xy":
+        return XyLink(selections)
+    return ModbusLink(selections, Wiring(**settings.modbus.model_dump()))
 
 
 def _will(core: Core) -> Publish:

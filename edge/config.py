@@ -32,6 +32,25 @@ class CashConfig(Section):
     without_change: Literal["refuse", "owe"] = "refuse"
 
 
+Terminal = Annotated[int, Field(ge=1, le=8)]
+
+
+class ModbusConfig(Section):
+    """How motors and sensors hang on a Modbus relay board (edge/motors/modbus_rest.py)."""
+
+    unit: Annotated[int, Field(ge=1, le=247)] = 1
+    home_inputs: Annotated[tuple[Terminal, ...], Field(min_length=1, max_length=8)] = (1, 2, 3, 4, 5, 6, 7)
+    drop_input: Terminal = 8
+    home_level: bool = True
+    drop_level: bool = True
+
+    @model_validator(mode="after")
+    def _drop_is_no_home(self) -> Self:
+        if self.drop_input in self.home_inputs:
+            raise ValueError(f"input {self.drop_input} is both a home switch and the drop sensor")
+        return self
+
+
 class EdgeSettings(Settings):
     """`mdb_port` and `board_port`: stable paths, such as those below /dev/serial/by-id.
 
@@ -52,11 +71,13 @@ class EdgeSettings(Settings):
     adapter: Literal["qibixx", "wafer"] = "qibixx"
     validator: bool = False
     readers: tuple[Literal[1, 2], ...] = ()
+    board: Literal["xy", "modbus"] = "xy"
     board_port: str
     clock_wait_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     keep_days: Annotated[int, Field(ge=1)] = 400
     keep_records: Annotated[int, Field(ge=1_000)] = 500_000
     cash: CashConfig = CashConfig()
+    modbus: ModbusConfig = ModbusConfig()
     mqtt: MqttSettings = MqttSettings()
     slots: Annotated[list[SlotConfig], Field(min_length=1, max_length=1_000)]
 
@@ -66,6 +87,10 @@ class EdgeSettings(Settings):
             values = [getattr(slot, name) for slot in self.slots]
             if len(set(values)) != len(values):
                 raise ValueError(f"two slots have the same {name}; each needs its own")
+        if self.board == "modbus" and (high := max(s.selection for s in self.slots)) > (
+            outputs := len(self.modbus.home_inputs)
+        ):
+            raise ValueError(f"selection {high}: a motor needs a home switch, and {outputs} are wired")
         return self
 
     def machine_setting(self, software: str, claim_key: bytes) -> Machine:

@@ -8,13 +8,15 @@ board sends again what it got no answer to, and we do the same, each at most 5 t
   not acknowledged is in doubt and ends with nothing here; if it ran after all, the board's status tells.
 - A drive in doubt is not sent to a board that has started anew: the board forgot the number by which it would
   know a resend, and the motor may have run.
+- One run at a time: the next is refused until the last one's end is told, or RUN_LIMIT_S have passed. A run
+  that could not be written by then is not started any more.
 - A status is VendEnded whoever started the motor: it may have been the process before this one.
 - The first command to a board is always SYNC. A drive therefore never carries the number of the command
   before it, which after a restart of this process could be the last drive of the process before.
 - A frame that repeats the last one within the board's resend time is acknowledged and not told again.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
@@ -47,7 +49,7 @@ BAUDRATE = 57600
 SILENT_S = 2.0  # ten missed polls
 MAX_SENDS = 6  # once, and 5 resends
 RESEND_WINDOW_S = 3.0  # 5 resends in the slowest rhythm that is seen with 200 ms polls, and some
-MAX_DRIVES = 8
+RUN_LIMIT_S = 15.0  # a motor board gives up by then
 CANCELLED = 0  # the selection of a keypad entry that was taken back
 
 
@@ -70,7 +72,8 @@ class XyLink:
         self._decoder = Decoder()
         self._number = 0
         self._sending: _Sending | None = None
-        self._drives: deque[str] = deque()
+        self._wanted: str | None = None  # the slot of a run that is not written yet
+        self._run: tuple[str, float] | None = None  # the run whose end is awaited, and until when
         self._sync_wanted = True
         self._ready: bool | None = None  # what the last event said; None before the first
         self._silent_from_s = inf
@@ -93,13 +96,13 @@ class XyLink:
         return self._lose(reason)
 
     def perform(self, effect: Effect, now_s: float) -> list[DriverEvent]:
-        del now_s
         match effect:
             case RunMotor(slot):
-                if not self._ready or slot not in self._selections or len(self._drives) == MAX_DRIVES:
+                running = self._run is not None and now_s <= self._run[1]
+                if not self._ready or slot not in self._selections or running:
                     self.counts["drives_refused"] += 1
                     return [VendEnded(slot, VendResult.NOT_STARTED)]
-                self._drives.append(slot)
+                self._wanted, self._run = slot, (slot, now_s + RUN_LIMIT_S)
             case _:
                 pass
         return []
@@ -111,6 +114,8 @@ class XyLink:
         for frame in frames:
             self._silent_from_s = now_s + SILENT_S
             events += self._take(frame, now_s)
+        if self._run is not None and now_s > self._run[1]:
+            events += self._end_unwritten()
         if now_s > self._silent_from_s:
             self._silent_from_s = inf
             return b"", events + self._lose("silent")
@@ -169,6 +174,8 @@ class XyLink:
             return []
         if status not in RESULTS:
             return [DeviceFault("board", f"vend_status_{status:02x}")]
+        if self._run is not None and self._run[0] == slot:
+            self._run = None
         return [VendEnded(slot, RESULTS[status])]
 
     def _on_selected(self, selection: int) -> list[DriverEvent]:
@@ -186,6 +193,8 @@ class XyLink:
         # Soon after our own SYNC it is the board's answer; to sync again would never end.
         if now_s - self._synced_s > RESEND_WINDOW_S:
             self._sync_wanted = True
+            if self._wanted is None:
+                self._run = None  # it stopped with the board
 
     # What we say
 
@@ -204,18 +213,23 @@ class XyLink:
             if self._sync_wanted:
                 self._number = next_number(self._number)
                 self._sending = _Sending(sync(self._number), None)
-            elif self._drives:
+            elif self._wanted is not None:
                 self._number = next_number(self._number)
-                slot = self._drives.popleft()
+                slot, self._wanted = self._wanted, None
                 self._sending = _Sending(drive(self._number, self._selections[slot]), slot)
             else:
                 return ACK
         self._sending.sends += 1
         return encode(self._sending.frame)
 
+    def _end_unwritten(self) -> list[DriverEvent]:
+        if self._wanted is None:
+            return []
+        slot, self._wanted, self._run = self._wanted, None, None
+        return [VendEnded(slot, VendResult.NOT_STARTED)]
+
     def _lose(self, reason: str) -> list[DriverEvent]:
-        events: list[DriverEvent] = [VendEnded(slot, VendResult.NOT_STARTED) for slot in self._drives]
-        self._drives.clear()
+        events = self._end_unwritten()
         if self._sending is not None and self._sending.slot is not None:
             self.counts["drives_in_doubt"] += 1
         self._sending, self._sync_wanted = None, True

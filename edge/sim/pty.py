@@ -1,7 +1,8 @@
 """Gives a simulator a serial port: a pseudo-terminal, served by a thread, reached through a stable link.
 
 The link stands for `/dev/serial/by-id/...`: `unplug` closes the pseudo-terminal, `replug` opens another one
-and points the link there. The far end's bytes can be split, delayed and mixed with garbage on their way out.
+and points the link there. The far end's bytes can be split, delayed, doubled and mixed
+with garbage on their way out.
 """
 
 import os
@@ -35,6 +36,7 @@ class PtyServer:
         self._garbage: deque[bytes] = deque()
         self.chunk_bytes: int | None = None  # send in pieces of this size, one for each turn
         self.delay_s = 0.0
+        self.copies = 1  # so often each of them is sent
 
     @property
     def path(self) -> str:
@@ -81,6 +83,7 @@ class PtyServer:
                 out = self._device.turn(data, now_s)
                 if out and self._garbage:
                     out = self._garbage.popleft() + out
+                out *= self.copies
                 size = self.chunk_bytes or max(1, len(out))
                 waiting.extend((now_s + self.delay_s, out[at : at + size]) for at in range(0, len(out), size))
                 if waiting and waiting[0][0] <= now_s:

@@ -5,27 +5,15 @@ What really fell is in `truth()`. The hands (`press`, `plan`, `power_cycle`) may
 
 from collections import Counter, deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum, auto
 from math import inf
 from threading import Lock
 
 from edge.motors.xy_codes import ACK, POLL, Command, Decoder, Frame, encode, next_number
+from edge.sim.motors import BoardTruth, Outcome
 
 POLL_INTERVAL_S = 0.2
 MAX_SENDS = 6  # once, and 5 resends
 DISPENSING = 0x01
-
-
-class Outcome(Enum):
-    """What a motor run of a selection does."""
-
-    DELIVERED = auto()
-    JAMMED = auto()
-    NO_DROP = auto()
-    MOTOR_STUCK = auto()
-    MOTOR_MISSING = auto()
-    SILENT = auto()  # the product falls, and the board never tells
 
 
 _STATUS = {
@@ -36,13 +24,6 @@ _STATUS = {
     Outcome.MOTOR_MISSING: 0x06,
 }
 _FALLS = {Outcome.DELIVERED, Outcome.SILENT}
-
-
-@dataclass(frozen=True, slots=True)
-class BoardTruth:
-    runs: dict[int, int]
-    drops: dict[int, int]
-    stock: dict[int, int]
 
 
 class SimXyBoard:
@@ -64,8 +45,10 @@ class SimXyBoard:
     # The hands
 
     def press(self, selection: int) -> None:
+        """A key pressed while another still waits to be told is lost, as on a real keypad."""
         with self._lock:
-            self._outbox.append((Command.SELECTED, selection.to_bytes(2, "big")))
+            if all(command != Command.SELECTED for command, _ in self._outbox):
+                self._outbox.append((Command.SELECTED, selection.to_bytes(2, "big")))
 
     def plan(self, selection: int, *outcomes: Outcome) -> None:
         """What the next runs of this selection do; after these it delivers while there is stock."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.motors.xy import MAX_DRIVES, MAX_SENDS, XyLink
+from edge.motors.xy import MAX_SENDS, RUN_LIMIT_S, XyLink
 from edge.motors.xy_codes import ACK, POLL, Command, Decoder, Frame, drive, encode, sync
 from edge.sale.effects import AcceptCoins, RunMotor
 from edge.sale.events import (
@@ -16,7 +16,7 @@ from edge.sale.events import (
     VendEnded,
     VendResult,
 )
-from edge.sim.xy import Outcome
+from edge.sim.motors import Outcome
 from tests.edge.motors.rig import SLOTS, Rig
 
 
@@ -100,13 +100,13 @@ def test_a_result_with_the_microwave_byte() -> None:
 def test_keypad() -> None:
     rig = Rig()
     rig.ready()
-    rig.board.press(11)
-    rig.board.press(300)
-    rig.board.press(11)
-    assert rig.run(2) == [SlotSelected("A1"), SlotSelected("B1"), SlotSelected("A1")]
+    for selection, told in ((11, "A1"), (300, "B1"), (11, "A1")):
+        rig.board.press(selection)
+        assert rig.run(1) == [SlotSelected(told)]
     rig.board.press(0)  # taken back
+    assert rig.run(1) == []
     rig.board.press(99)  # no such slot
-    assert rig.run(2) == []
+    assert rig.run(1) == []
     assert rig.link.counts["selections_unknown"] == 1
 
 
@@ -182,10 +182,40 @@ def test_a_board_that_answers_sync_with_sync_is_not_asked_for_ever() -> None:
     assert link.turn(POLL, 0.4) == (ACK, [])
 
 
-def test_too_many_drives_do_not_start() -> None:
+def test_one_run_at_a_time() -> None:
+    refused = [VendEnded("B1", VendResult.NOT_STARTED)]
     link = started()
-    results = [link.perform(RunMotor("A1"), 1.0) for _ in range(MAX_DRIVES + 1)]
-    assert results == [[]] * MAX_DRIVES + [[VendEnded("A1", VendResult.NOT_STARTED)]]
+    assert link.perform(RunMotor("A1"), 1.0) == []
+    assert link.perform(RunMotor("B1"), 1.0) == refused
+    link.turn(POLL, 1.2)
+    link.turn(ACK, 1.2)
+    assert link.perform(RunMotor("B1"), 1.3) == refused
+    assert link.turn(status(8, 0x02, 300), 1.5)[1] == [VendEnded("B1", VendResult.DELIVERED)]  # an older one
+    assert link.perform(RunMotor("B1"), 2.0) == refused
+    assert link.turn(status(9, 0x02, 11), 3.0)[1] == [VendEnded("A1", VendResult.DELIVERED)]
+    assert link.perform(RunMotor("B1"), 3.1) == []
+    assert link.counts["drives_refused"] == 3
+
+
+def test_a_run_that_the_board_never_ends_keeps_others_waiting_for_a_time() -> None:
+    link = started()
+    link.perform(RunMotor("A1"), 1.0)
+    link.turn(POLL, 1.2)
+    link.turn(ACK, 1.2)
+    assert link.perform(RunMotor("B1"), 1.0 + RUN_LIMIT_S) != []
+    assert link.perform(RunMotor("B1"), 1.1 + RUN_LIMIT_S) == []
+
+
+def test_a_run_that_cannot_be_written_in_time_is_not_started_any_more() -> None:
+    link = started()
+    link.turn(encode(sync(1)), 5.0)
+    assert link.perform(RunMotor("A1"), 5.0) == []
+    events = []
+    for number in range(100):  # the board hears nothing: SYNC is never acknowledged
+        send, told = link.turn(POLL, 5.0 + number * 0.2)
+        assert send[2] == Command.SYNC
+        events += told
+    assert events == [VendEnded("A1", VendResult.NOT_STARTED)]
 
 
 def test_board_lost_and_back() -> None:

@@ -41,6 +41,13 @@ def test_split_delayed_and_with_garbage(tmp_path: Path) -> None:
         assert port.read(7) == b"??hello"
 
 
+def test_doubled(tmp_path: Path) -> None:
+    with PtyServer(Echo(), tmp_path / "line") as server, open_port(server) as port:
+        server.copies = 2
+        port.write(b"hello")
+        assert port.read(10) == b"hellohello"
+
+
 def test_unplug_ends_the_line_and_replug_makes_another(tmp_path: Path) -> None:
     with PtyServer(Echo(), tmp_path / "line") as server:
         with open_port(server) as port:

@@ -1,7 +1,8 @@
 """The simulator against the protocol's own frames, without our link."""
 
 from edge.motors.xy_codes import ACK, POLL, Command, Frame, drive, encode, sync
-from edge.sim.xy import MAX_SENDS, Outcome, SimXyBoard
+from edge.sim.motors import Outcome
+from edge.sim.xy import MAX_SENDS, SimXyBoard
 
 
 def status(number: int, code: int) -> bytes:
@@ -49,3 +50,15 @@ def test_a_board_that_lost_its_power_says_sync() -> None:
     assert board.turn(b"", 1.0) == encode(sync(1))
     assert board.turn(ACK, 1.05) == b""
     assert board.truth().drops == {}
+
+
+def test_a_key_pressed_while_another_waits_is_lost() -> None:
+    board = SimXyBoard({})
+    for selection in (11, 12, 12, 12):
+        board.press(selection)
+    assert board.turn(b"", 0.0) == encode(Frame(Command.SELECTED, b"\x01\x00\x0b"))
+    assert board.turn(ACK, 0.05) == b""
+    board.press(12)
+    assert board.turn(b"", 0.3) == encode(Frame(Command.SELECTED, b"\x02\x00\x0c"))
+    assert board.turn(ACK, 0.35) == b""
+    assert board.turn(b"", 0.6) == POLL
