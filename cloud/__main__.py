@@ -21,7 +21,8 @@ from cloud import prices as price_desk
 from cloud.config import CloudSettings
 from cloud.store import Store, StoreError
 from shared import money
-from shared.messages import Status, explain
+from shared.fields import explain
+from shared.messages import Status
 from shared.settings import SettingsError, load
 
 

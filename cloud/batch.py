@@ -12,19 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from cloud.points import record_line, stock_lines
 from shared import codec, topics
-from shared.messages import (
-    Header,
-    Receipt,
-    Record,
-    RecordError,
-    Refusal,
-    Reported,
-    Sale,
-    Status,
-    Stock,
-    explain,
-    parse_record,
-)
+from shared.fields import explain
+from shared.messages import Receipt, Refusal, Reported, Status, Stock
+from shared.records import Header, Record, RecordError, Sale, parse_record
 
 RECEIPT_ENTRIES: Final = 1_000  # as many as a Receipt may list
 

@@ -11,7 +11,8 @@ from typing import Final
 from influxdb_client.client.write.point import Point
 from influxdb_client.domain.write_precision import WritePrecision
 
-from shared.messages import Record, Sale, Stock
+from shared.messages import Stock
+from shared.records import Record, Sale
 
 _HEADER_FIELDS: Final = ("seq", "clock")
 

@@ -5,7 +5,8 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from shared.messages import PriceList, PricesRefused, explain
+from shared.fields import explain
+from shared.messages import PriceList, PricesRefused
 
 MAX_BYTES: Final = 64 * 1024
 

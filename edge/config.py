@@ -8,7 +8,8 @@ from pydantic_settings import SettingsConfigDict
 
 from edge.sale.state import SlotSetting
 from edge.sale.step import Machine, Policy
-from shared.messages import Currency, MachineId, PriceList, PriceMinor, Product, Slot
+from shared.fields import Currency, MachineId, PriceMinor, Product, Slot
+from shared.messages import PriceList
 from shared.settings import MqttSettings, Section, Settings
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from deploy.demo.machine import SLOTS
 from edge.store.journal import Journal
 from shared.clock import Now
-from shared.messages import Body, Sale, TenderAmount
+from shared.records import Body, Sale, TenderAmount
 
 _START_NS = 1_790_000_000 * 10**9
 

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.setup import acl, sale_doc
 from shared import codec
-from shared.messages import Body
+from shared.records import Body
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = sorted(p for d in ("edge", "cloud", "shared") for p in (ROOT / d).rglob("*.py"))

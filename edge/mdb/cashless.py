@@ -72,6 +72,14 @@ from edge.mdb.cashless_start import Start
 from edge.mdb.cashless_vend import Events
 from edge.mdb.frame import Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S, Faults
+from edge.sale.card_events import (
+    CardLost,
+    CardReady,
+    RefundEnded,
+    RevalueEnded,
+    RevalueLimit,
+    VendDenied,
+)
 from edge.sale.effects import (
     AcceptCards,
     AskRevalueLimit,
@@ -83,7 +91,6 @@ from edge.sale.effects import (
     Revalue,
     SetPriceRange,
 )
-from edge.sale.events import CardLost, CardReady, RefundEnded, RevalueEnded, RevalueLimit, VendDenied
 
 LASTING = {Kind.LASTS, Kind.STOPS}
 

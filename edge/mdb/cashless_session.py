@@ -21,8 +21,8 @@ from edge.mdb.cashless_start import Abilities
 from edge.mdb.cashless_vend import Events, Vend
 from edge.mdb.frame import Block
 from edge.mdb.peripheral import Faults
+from edge.sale import card_events as cev
 from edge.sale import effects as act
-from edge.sale import events as ev
 
 
 class Session:
@@ -158,17 +158,17 @@ class Session:
             case act.ConfirmVend(item=item) if self._vend:
                 self._vend.confirm(item, now_s)
             case act.FailVend():
-                return self._vend.fail(now_s) if self._vend else [ev.RefundEnded(self._reader, ok=False)]
+                return self._vend.fail(now_s) if self._vend else [cev.RefundEnded(self._reader, ok=False)]
             case act.EndSession():
                 self._on_end_wanted(now_s)
             case act.AskRevalueLimit():
                 if self.phase is not Phase.OPEN or not self.abilities.revalues:
-                    return [ev.RevalueLimit(self._reader, 0)]
+                    return [cev.RevalueLimit(self._reader, 0)]
                 self._enter(Phase.LIMIT, now_s)
             case act.Revalue(amount_minor=amount_minor):
                 amount = self._scaling.raw(amount_minor)
                 if self.phase is not Phase.OPEN or not self.abilities.revalues or amount is None:
-                    return [ev.RevalueEnded(self._reader, ok=False)]
+                    return [cev.RevalueEnded(self._reader, ok=False)]
                 self._commands[Phase.REVALUE] = self._blocks.revalue(amount)
                 self._enter(Phase.REVALUE, now_s)
             case _:
@@ -180,7 +180,7 @@ class Session:
             self._counts["requests_repeated"] += 1  # the same request: one answer
             return []
         if self.stopped or self._scaling.raw(effect.price_minor) is None:
-            return [ev.VendDenied(self._reader, self.stopped or "price_not_whole")]
+            return [cev.VendDenied(self._reader, self.stopped or "price_not_whole")]
         self._waiting = effect
         return self._ask(now_s)
 
@@ -191,7 +191,7 @@ class Session:
             return []
         self._waiting = None
         if self.phase is Phase.IDLE and not (self.abilities.always_idle and self._settings.accepting):
-            return [ev.VendDenied(self._reader, "no_session" if self._settings.accepting else "disabled")]
+            return [cev.VendDenied(self._reader, "no_session" if self._settings.accepting else "disabled")]
         price = self._scaling.raw(waiting.price_minor)
         assert price is not None  # looked at when it came
         self._new_vend(now_s, waiting.price_minor, self._blocks.vend_request(price, waiting.item))
@@ -200,7 +200,7 @@ class Session:
     def _cancel(self, reason: str, now_s: float) -> Events:
         if self._waiting is not None:
             self._waiting = None
-            return [ev.VendDenied(self._reader, reason)]
+            return [cev.VendDenied(self._reader, reason)]
         events = self._vend.cancel(reason, now_s) if self._vend else []
         self._after_vend(now_s)
         return events
@@ -225,7 +225,7 @@ class Session:
         self._open = True
         self._enter(Phase.OPEN, now_s)
         funds = parse_funds(message.body)
-        return [ev.SessionBegan(self._reader, None if funds is None else self._scaling.minor_down(funds))]
+        return [cev.SessionBegan(self._reader, None if funds is None else self._scaling.minor_down(funds))]
 
     def _on_cancel_request(self, now_s: float) -> None:
         if self.phase in {Phase.IDLE, Phase.OPEN}:
@@ -259,10 +259,10 @@ class Session:
     def _on_revalue(self, message: Message, now_s: float) -> Events:
         events: Events = []
         if self.phase in {Phase.REVALUE, Phase.AWAIT_REVALUE} and message.code is not Code.REVALUE_LIMIT:
-            events = [ev.RevalueEnded(self._reader, ok=message.code is Code.REVALUE_APPROVED)]
+            events = [cev.RevalueEnded(self._reader, ok=message.code is Code.REVALUE_APPROVED)]
         elif self.phase in {Phase.LIMIT, Phase.AWAIT_LIMIT} and message.code is not Code.REVALUE_APPROVED:
             raw = parse_amount(message.body) if message.code is Code.REVALUE_LIMIT else None
-            events = [ev.RevalueLimit(self._reader, self._scaling.minor_down(raw or 0))]
+            events = [cev.RevalueLimit(self._reader, self._scaling.minor_down(raw or 0))]
         if events:
             self._enter(Phase.COMPLETE if self._end_wanted else Phase.OPEN, now_s)
         return events
@@ -294,7 +294,7 @@ class Session:
 
     def _session_ended(self) -> Events:
         was_open, self._open, self._end_wanted = self._open, False, False
-        return [ev.SessionEnded(self._reader)] if was_open else []
+        return [cev.SessionEnded(self._reader)] if was_open else []
 
     def _enter(self, phase: Phase, now_s: float) -> None:
         self.phase = phase

@@ -25,9 +25,10 @@ from edge.mdb.cashless_phases import (
 from edge.mdb.cashless_start import Abilities
 from edge.mdb.frame import Block
 from edge.mdb.peripheral import Faults
+from edge.sale import card_events as cev
 from edge.sale import events as ev
 
-Events = list[ev.DriverEvent | ev.CardEvent]
+Events = list[ev.DriverEvent | cev.CardEvent]
 
 
 class Vend:
@@ -136,10 +137,10 @@ class Vend:
         amount = self._price_minor if raw is None else self._scaling.minor(raw)
         if self.phase in ASKED and amount is not None:
             self._enter(VendPhase.APPROVED, now_s)
-            return [ev.VendApproved(self._reader, amount)]
+            return [cev.VendApproved(self._reader, amount)]
         reason = "amount_not_whole" if amount is None else self._deny_reason
         self._enter(VendPhase.FAILURE, now_s)
-        return [ev.VendDenied(self._reader, reason)]
+        return [cev.VendDenied(self._reader, reason)]
 
     def on_denied(self, now_s: float) -> Events:
         if self.asked:
@@ -150,7 +151,7 @@ class Vend:
 
     def deny(self, reason: str, now_s: float) -> Events:
         self._enter(VendPhase.OVER, now_s)
-        return [ev.VendDenied(self._reader, reason)]
+        return [cev.VendDenied(self._reader, reason)]
 
     def refund_ended(self, now_s: float, *, ok: bool) -> Events:
         if self.phase not in REFUNDING:
@@ -177,7 +178,7 @@ class Vend:
 
     def fail(self, now_s: float) -> Events:
         if self.phase is not VendPhase.APPROVED:
-            return [ev.RefundEnded(self._reader, ok=False)]
+            return [cev.RefundEnded(self._reader, ok=False)]
         self._refund_asked = True
         self._enter(VendPhase.FAILURE, now_s)
         return []
@@ -185,7 +186,7 @@ class Vend:
     def _tell_refund(self, *, ok: bool) -> Events:
         ok = ok and self._abilities.refunds
         if self._refund_asked:
-            return [ev.RefundEnded(self._reader, ok)]
+            return [cev.RefundEnded(self._reader, ok)]
         return [] if ok else [*self._faults.occurred("reported", "refund_failed")]
 
     def _enter(self, phase: VendPhase, now_s: float) -> None:

@@ -7,14 +7,15 @@ not drop is owed to the customer, because the card cannot be refunded any more.
 from dataclasses import replace
 from typing import Final
 
+from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale import payout
 from edge.sale.motor import start_motor
 from edge.sale.state import Card, Phase, Reader, State, Vend, add_totals, told
 from edge.sale.step import Machine, Step
-from shared import messages as m
 from shared import money
+from shared import records as m
 
 CHOICE_LIMIT_S: Final = 60.0  # a card in the reader and nothing chosen
 ANSWER_LIMIT_S: Final = 120.0  # readers give up by themselves, most after 30 s; this is for one that does not
@@ -22,12 +23,12 @@ REFUND_LIMIT_S: Final = 60.0
 CLOSE_LIMIT_S: Final = 15.0
 
 
-def ready(_machine: Machine, state: State, event: ev.CardReady, _now_s: float) -> Step:
+def ready(_machine: Machine, state: State, event: cev.CardReady, _now_s: float) -> Step:
     fresh = Reader(reason="", always_idle=event.always_idle, reports_cash=event.reports_cash)
     return Step(replace(state, readers={**state.readers, event.reader: fresh}))
 
 
-def lost(machine: Machine, state: State, event: ev.CardLost, now_s: float) -> Step:
+def lost(machine: Machine, state: State, event: cev.CardLost, now_s: float) -> Step:
     known = state.readers.get(event.reader, Reader())
     if known.reason == event.reason:
         return Step(state)
@@ -49,7 +50,7 @@ def _without_reader(machine: Machine, state: State, reader: int, _now_s: float) 
     return Step(_leave(state))
 
 
-def began(_machine: Machine, state: State, event: ev.SessionBegan, now_s: float) -> Step:
+def began(_machine: Machine, state: State, event: cev.SessionBegan, now_s: float) -> Step:
     card = Card(event.reader, session=True)
     text = "choose a product"
     if event.funds_minor is not None:
@@ -58,7 +59,7 @@ def began(_machine: Machine, state: State, event: ev.SessionBegan, now_s: float)
     return Step(told(state, text))
 
 
-def began_elsewhere(_machine: Machine, state: State, event: ev.SessionBegan, _now_s: float) -> Step:
+def began_elsewhere(_machine: Machine, state: State, event: cev.SessionBegan, _now_s: float) -> Step:
     """A card that came when another customer, or other money, was here first."""
     if state.card is not None and state.card.reader == event.reader:
         return Step(replace(state, card=replace(state.card, session=True)))  # for what was chosen before
@@ -78,7 +79,7 @@ def request(machine: Machine, state: State, reader: int, slot: str, now_s: float
     return Step(told(state, f"price {money.text(price_minor, state.prices.currency)}"), effects=(asked,))
 
 
-def approved(machine: Machine, state: State, event: ev.VendApproved, now_s: float) -> Step:
+def approved(machine: Machine, state: State, event: cev.VendApproved, now_s: float) -> Step:
     """The money is the machine's until the product drops."""
     card = state.card
     if card is None or card.reader != event.reader or card.choice is None:
@@ -99,13 +100,13 @@ def approved(machine: Machine, state: State, event: ev.VendApproved, now_s: floa
     return start_motor(add_totals(state, card_in_minor=event.amount_minor), vend, now_s)
 
 
-def unwanted(_machine: Machine, state: State, event: ev.VendApproved, _now_s: float) -> Step:
+def unwanted(_machine: Machine, state: State, event: cev.VendApproved, _now_s: float) -> Step:
     """An approval nobody waits for: it never vends and is always refunded; no money of it is in our books."""
     late = m.Fault(device=f"reader_{event.reader}", code="late_approval")
     return Step(state, (late,), (act.FailVend(event.reader),))
 
 
-def denied(_machine: Machine, state: State, event: ev.VendDenied, now_s: float) -> Step:
+def denied(_machine: Machine, state: State, event: cev.VendDenied, now_s: float) -> Step:
     if state.card is None or state.card.reader != event.reader:
         return Step(state)
     if not state.credit_minor:
@@ -113,13 +114,13 @@ def denied(_machine: Machine, state: State, event: ev.VendDenied, now_s: float) 
     return close(state, now_s)
 
 
-def ended(_machine: Machine, state: State, event: ev.SessionEnded, _now_s: float) -> Step:
+def ended(_machine: Machine, state: State, event: cev.SessionEnded, _now_s: float) -> Step:
     if state.card is None or state.card.reader != event.reader:
         return Step(state)
     return Step(_leave(state))
 
 
-def ended_early(_machine: Machine, state: State, event: ev.SessionEnded, _now_s: float) -> Step:
+def ended_early(_machine: Machine, state: State, event: cev.SessionEnded, _now_s: float) -> Step:
     """The card is gone, and what was bought with it goes on."""
     if state.card is None or state.card.reader != event.reader:
         return Step(state)
@@ -172,7 +173,7 @@ def _refund(state: State, amount_minor: int, now_s: float) -> Step:
     return Step(told(state, "not delivered: refunding the card"), effects=(act.FailVend(card.reader),))
 
 
-def refunded(machine: Machine, state: State, event: ev.RefundEnded, now_s: float) -> Step:
+def refunded(machine: Machine, state: State, event: cev.RefundEnded, now_s: float) -> Step:
     card = state.card
     if card is None or card.reader != event.reader:
         return Step(state)

@@ -8,8 +8,8 @@ from edge.sale import events as ev
 from edge.sale.accept import takes_note
 from edge.sale.state import Phase, State, add_totals, told
 from edge.sale.step import Machine, Step
-from shared import messages as m
 from shared import money
+from shared import records as m
 
 
 def coin(_machine: Machine, state: State, event: ev.CoinIn, _now_s: float) -> Step:

@@ -8,7 +8,7 @@ from edge.sale.change import worth
 from edge.sale.motor import VEND_LIMIT_S
 from edge.sale.state import NOT_FITTED, Phase, Reader, State
 from edge.sale.step import Machine, Step
-from shared import messages as m
+from shared import records as m
 
 
 def changer_ready(machine: Machine, state: State, event: ev.ChangerReady, _now_s: float) -> Step:

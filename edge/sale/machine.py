@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Final
 
 from edge.sale import card, cash, devices, vend
+from edge.sale import card_events as cev
 from edge.sale import events as ev
 from edge.sale.accept import let_in
 from edge.sale.state import Phase, State
 from edge.sale.step import Machine, Step
-from shared import messages as m
+from shared import records as m
 
 
 def step(machine: Machine, state: State, event: ev.Event, now_s: float) -> Step:
@@ -79,15 +80,15 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
         }
     ),
     # cards
-    ev.CardReady: _always(card.ready),
-    ev.CardLost: _always(card.lost),
-    ev.SessionBegan: _only({_IDLE: card.began}, otherwise=card.began_elsewhere),
-    ev.VendApproved: _only({_AUTHORISING: card.approved}, otherwise=card.unwanted),
-    ev.VendDenied: _only({_AUTHORISING: card.denied}),
-    ev.RefundEnded: _only({_REFUNDING: card.refunded}),
-    ev.SessionEnded: _only({_SESSION: card.ended, _CLOSING: card.ended}, otherwise=card.ended_early),
-    ev.RevalueEnded: _always(_nothing),  # money put on cards is not offered
-    ev.RevalueLimit: _always(_nothing),
+    cev.CardReady: _always(card.ready),
+    cev.CardLost: _always(card.lost),
+    cev.SessionBegan: _only({_IDLE: card.began}, otherwise=card.began_elsewhere),
+    cev.VendApproved: _only({_AUTHORISING: card.approved}, otherwise=card.unwanted),
+    cev.VendDenied: _only({_AUTHORISING: card.denied}),
+    cev.RefundEnded: _only({_REFUNDING: card.refunded}),
+    cev.SessionEnded: _only({_SESSION: card.ended, _CLOSING: card.ended}, otherwise=card.ended_early),
+    cev.RevalueEnded: _always(_nothing),  # money put on cards is not offered
+    cev.RevalueLimit: _always(_nothing),
     # the other devices
     ev.PayoutEnded: _always(devices.payout_ended),
     ev.BillPayoutEnded: _always(devices.bill_payout_ended),

@@ -12,8 +12,8 @@ from edge.sale.change import coins_for, worth
 from edge.sale.effects import Effect, PayOut, PayOutBills
 from edge.sale.state import Paying, Phase, State, add_totals, told
 from edge.sale.step import Machine, Step
-from shared import messages as m
 from shared import money
+from shared import records as m
 
 # A poll reply holds at most 16 bytes, two a coin. So one lost reply explains at most this many coins; more
 # were loaded by hand.

@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from shared.messages import PriceList, Tender
+from shared.fields import Tender
+from shared.messages import PriceList
 
 NOT_FITTED = "not fitted"
 

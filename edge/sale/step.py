@@ -6,7 +6,7 @@ from typing import Literal
 
 from edge.sale.effects import Effect
 from edge.sale.state import State
-from shared.messages import Body
+from shared.records import Body
 
 
 @dataclass(frozen=True, slots=True)

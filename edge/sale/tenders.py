@@ -1,7 +1,8 @@
 """What a customer can pay with now, and why not with the rest."""
 
 from edge.sale.state import NOT_FITTED, State
-from shared.messages import Availability, Tender
+from shared.fields import Tender
+from shared.messages import Availability
 
 
 def availability(state: State) -> dict[Tender, Availability]:

@@ -9,9 +9,9 @@ from edge.sale.accept import can_change, takes_card
 from edge.sale.motor import start_motor
 from edge.sale.state import Phase, State, Vend, add_totals, told
 from edge.sale.step import Machine, Step
-from shared import messages as m
 from shared import money
-from shared.messages import Tender
+from shared import records as m
+from shared.fields import Tender
 
 
 def select(machine: Machine, state: State, event: ev.SlotSelected, now_s: float) -> Step:

@@ -22,7 +22,7 @@ from typing import Final, Self
 
 from shared import codec, topics
 from shared.clock import Now, Trust
-from shared.messages import SCHEMA_VERSION, Body, Header, Sale, dump_record
+from shared.records import SCHEMA_VERSION, Body, Header, Sale, dump_record
 
 _SCHEMA: Final = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
 _SCHEMA_VERSION: Final = 1

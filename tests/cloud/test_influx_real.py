@@ -9,7 +9,7 @@ from cloud.config import InfluxSettings
 from cloud.influx import Influx
 from cloud.points import record_line
 from deploy.demo.servers import Influx as InfluxServer
-from shared.messages import parse_record
+from shared.records import parse_record
 from tests.cloud.records import START_NS, arrived, boot, sale
 
 

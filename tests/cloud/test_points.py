@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cloud.points import MEASUREMENTS, record_line, stock_lines
-from shared.messages import Body, Sale, Stock, parse_record
+from shared.messages import Stock
+from shared.records import Body, Sale, parse_record
 from tests.cloud.records import EPOCH, boot, sale
 
 KINDS = {model.model_fields["kind"].default: model for model in get_args(Body)}

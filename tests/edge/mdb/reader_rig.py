@@ -4,6 +4,7 @@ from edge.mdb.cashless import CashlessReader
 from edge.mdb.cashless_blocks import VMC_ID
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.qibixx import QibixxAdapter
+from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sim.bus import VirtualBus
@@ -12,25 +13,25 @@ from edge.sim.reader import SimReader
 
 STEP_S = 0.005
 
-Event = ev.DriverEvent | ev.CardEvent
+Event = ev.DriverEvent | cev.CardEvent
 
 # What the tests of reader 1 say again and again: blocks, events, effects.
 VEND, POLL = 0x13, 0x12  # first bytes of blocks
 ID = f"17,00{VMC_ID.hex().upper()}"
 START = ["10", "11,0003000000", "11,01FFFF0000", ID]
 REQUEST, SUCCESS, FAILURE, CANCEL, COMPLETE = "13,000096000C", "13,02000C", "13,03", "13,01", "13,04"
-BEGAN, ENDED = ev.SessionBegan(1, None), ev.SessionEnded(1)
-READY = ev.CardReady(1, always_idle=False, refunds=True, reports_cash=True)
-APPROVED = ev.VendApproved(1, 150)
+BEGAN, ENDED = cev.SessionBegan(1, None), cev.SessionEnded(1)
+READY = cev.CardReady(1, always_idle=False, refunds=True, reports_cash=True)
+APPROVED = cev.VendApproved(1, 150)
 WIDE, IDLE = 0x02, 0x20
 
 
-def lost(reason: str) -> ev.CardLost:
-    return ev.CardLost(1, reason)
+def lost(reason: str) -> cev.CardLost:
+    return cev.CardLost(1, reason)
 
 
-def denied(reason: str) -> ev.VendDenied:
-    return ev.VendDenied(1, reason)
+def denied(reason: str) -> cev.VendDenied:
+    return cev.VendDenied(1, reason)
 
 
 def request(price_minor: int = 150) -> act.RequestVend:
@@ -102,21 +103,21 @@ class ReaderRig:
         """All blocks but POLL."""
         return [block for block in self.sent if block != "12"]
 
-    def ready(self) -> ev.CardReady:
+    def ready(self) -> cev.CardReady:
         """Initialised and enabled; what was sent and told until then is forgotten."""
         self.do(act.AcceptCards(1, enabled=True))
-        ready = self.until(ev.CardReady)[-1]
+        ready = self.until(cev.CardReady)[-1]
         self.run(0.5)
         self.sent.clear()
         self.events.clear()
-        assert isinstance(ready, ev.CardReady)
+        assert isinstance(ready, cev.CardReady)
         return ready
 
     def session(self, funds: int = 0xFFFF) -> None:
         """Ready, and a card in the reader."""
         self.ready()
         self.sim.show_card(funds)
-        self.until(ev.SessionBegan)
+        self.until(cev.SessionBegan)
         self.run(0.1)
         self.sent.clear()
         self.events.clear()
@@ -125,7 +126,7 @@ class ReaderRig:
         """A session with an approved vend."""
         self.session()
         self.do(act.RequestVend(1, price_minor, 12))
-        self.until(ev.VendApproved)
+        self.until(cev.VendApproved)
         self.run(0.1)
         self.sent.clear()
         self.events.clear()

@@ -6,6 +6,7 @@ from edge.mdb.cashless import CashlessReader
 from edge.mdb.cashless_codes import State
 from edge.mdb.cashless_phases import AUTHORISE_LIMIT_S
 from edge.mdb.frame import Address, Silence
+from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sim.bus import Fault
@@ -52,7 +53,7 @@ def test_start_of_a_reader_of_level_3_without_options() -> None:
 @pytest.mark.parametrize("level", [1, 2])
 def test_start_of_lower_levels(level: int) -> None:
     rig = ReaderRig(SimReader(level=level, options=0x00, features=WIDE | IDLE))
-    assert rig.run(2) == [ev.CardReady(1, always_idle=False, refunds=False, reports_cash=False)]
+    assert rig.run(2) == [cev.CardReady(1, always_idle=False, refunds=False, reports_cash=False)]
     assert rig.commands() == START
 
 
@@ -67,7 +68,7 @@ def test_start_of_lower_levels(level: int) -> None:
 )
 def test_options_that_the_reader_offers_and_we_want(features: int, more: list[str]) -> None:
     rig = ReaderRig(SimReader(features=features))
-    assert rig.run(2) == [ev.CardReady(1, bool(features & IDLE), refunds=True, reports_cash=True)]
+    assert rig.run(2) == [cev.CardReady(1, bool(features & IDLE), refunds=True, reports_cash=True)]
     assert rig.commands() == START + more
     assert rig.sim.truth().features == features & (WIDE | IDLE)
 
@@ -81,7 +82,7 @@ def test_a_vend_with_every_kind_of_reader(level: int, features: int, bundle: boo
     rig.sim.plan.at_once, rig.sim.plan.bundle = at_once, bundle
     always_idle = rig.ready().always_idle
     rig.sim.show_card(500)
-    began = [] if always_idle else [ev.SessionBegan(1, 500)]
+    began = [] if always_idle else [cev.SessionBegan(1, 500)]
     assert rig.run(0.5) == began
     rig.do(request())
     assert rig.run(1) == [APPROVED]
@@ -101,14 +102,14 @@ def test_the_second_reader_has_its_own_address_and_effects() -> None:
     rig.driver = CashlessReader(2)
     rig.dialogue._peripherals = [rig.driver]
     rig.do(act.AcceptCards(1, enabled=True))
-    assert rig.run(2) == [ev.CardReady(2, always_idle=False, refunds=True, reports_cash=True)]
+    assert rig.run(2) == [cev.CardReady(2, always_idle=False, refunds=True, reports_cash=True)]
     assert rig.sim.truth().state is State.DISABLED
     rig.do(act.AcceptCards(2, enabled=True))
     rig.do(act.AcceptCoins(enabled=True))
     rig.sim.show_card(500)
-    assert rig.until(ev.SessionBegan) == [ev.SessionBegan(2, 500)]
+    assert rig.until(cev.SessionBegan) == [cev.SessionBegan(2, 500)]
     rig.do(act.RequestVend(2, 150, 12))
-    assert rig.until(ev.VendApproved) == [ev.VendApproved(2, 150)]
+    assert rig.until(cev.VendApproved) == [cev.VendApproved(2, 150)]
     assert "63,000096000C" in rig.sent
 
 
@@ -130,7 +131,7 @@ def test_a_reader_becomes_ready_whatever_single_exchange_is_lost(fault: Fault) -
         rig.do(act.AcceptCards(1, enabled=True))
         rig.do(act.SetPriceRange(1, 500, 50))
         rig.run(15)
-        assert isinstance(rig.events[-1], ev.CardReady), at
+        assert isinstance(rig.events[-1], cev.CardReady), at
         assert rig.sim.truth().state is State.ENABLED, at
         assert rig.sim.truth().prices.hex() == "000001f4000000321978", at
 
@@ -140,7 +141,7 @@ def test_scale_of_zero_is_refused_and_asked_again_later() -> None:
     assert rig.run(9) == [ev.DeviceFault("reader_1", "scale_zero"), lost("scale_zero")]
     assert rig.sent.count("10") == 1
     rig.sim._config = SimReader()._config
-    assert rig.until(ev.CardReady) == [ev.DeviceFaultCleared("reader_1", "scale_zero"), READY]
+    assert rig.until(cev.CardReady) == [ev.DeviceFaultCleared("reader_1", "scale_zero"), READY]
 
 
 # Settings
@@ -164,7 +165,7 @@ def test_what_was_wanted_holds_through_a_reset() -> None:
     rig.do(act.SetPriceRange(1, 500, 50))
     rig.ready()
     rig.sim.reset()
-    assert rig.until(ev.CardReady) == [lost("reset"), READY]
+    assert rig.until(cev.CardReady) == [lost("reset"), READY]
     rig.run(0.5)
     assert "10" not in rig.sent  # JUST RESET unasked needs no RESET
     assert rig.sim.truth().state is State.ENABLED
@@ -192,7 +193,7 @@ def test_a_session_that_begins_as_the_reader_is_disabled_leaves_it_enabled() -> 
     rig.until_sent("14,00")
     rig.sim._state = State.ENABLED
     rig.sim.show_card()
-    assert rig.until(ev.SessionBegan) == [BEGAN]
+    assert rig.until(cev.SessionBegan) == [BEGAN]
     rig.do(act.EndSession(1))
     assert rig.run(1) == [ENDED]
     assert rig.commands() == ["14,00", COMPLETE, "14,00"]
@@ -234,7 +235,7 @@ def test_the_amount_may_differ_from_the_price() -> None:
     rig.sim.plan.amount = 27
     rig.session()
     rig.do(request())
-    assert rig.until(ev.VendApproved) == [ev.VendApproved(1, 135)]
+    assert rig.until(cev.VendApproved) == [cev.VendApproved(1, 135)]
 
 
 def test_a_token_pays_the_price() -> None:
@@ -242,14 +243,14 @@ def test_a_token_pays_the_price() -> None:
     rig.sim.plan.amount = 0xFFFF
     rig.session()
     rig.do(request())
-    assert rig.until(ev.VendApproved) == [APPROVED]
+    assert rig.until(cev.VendApproved) == [APPROVED]
 
 
 def test_funds_below_the_price_are_no_reason_to_refuse() -> None:
     rig = ReaderRig()
     rig.session(10)
     rig.do(request())
-    assert rig.until(ev.VendApproved) == [APPROVED]
+    assert rig.until(cev.VendApproved) == [APPROVED]
 
 
 @pytest.mark.parametrize("price_minor", [152, 400000])
@@ -260,7 +261,7 @@ def test_a_price_that_is_no_whole_number_of_units_is_denied_at_once(price_minor:
     assert rig.run(0.1) == [denied("price_not_whole")]
     assert rig.commands() == []
     rig.do(request())
-    assert rig.until(ev.VendApproved) == [APPROVED]  # and the session goes on
+    assert rig.until(cev.VendApproved) == [APPROVED]  # and the session goes on
 
 
 def test_an_amount_that_is_no_whole_number_of_minor_units_is_given_back() -> None:
@@ -281,7 +282,7 @@ def test_denied_and_another_choice_where_the_reader_allows_several() -> None:
     assert rig.run(1) == [denied("denied")]
     rig.sim.plan.approve = True
     rig.do(request(200))
-    assert rig.run(1) == [ev.VendApproved(1, 200)]
+    assert rig.run(1) == [cev.VendApproved(1, 200)]
     assert rig.commands() == [REQUEST, "13,0000C8000C"]
 
 
@@ -291,7 +292,7 @@ def test_one_vend_a_session_where_the_reader_allows_no_more(approve: bool) -> No
     rig.sim.plan.approve = approve
     rig.session()
     rig.do(request())
-    answer = rig.until(ev.VendApproved, ev.VendDenied)
+    answer = rig.until(cev.VendApproved, cev.VendDenied)
     if approve:
         rig.do(act.ConfirmVend(1, 12))
     assert answer + rig.run(1) == [APPROVED if approve else denied("denied"), ENDED]
@@ -303,7 +304,7 @@ def test_a_request_while_the_reader_finishes_waits() -> None:
     rig.approved()
     rig.do(act.ConfirmVend(1, 12))
     rig.do(request(200))
-    assert rig.run(1) == [ev.VendApproved(1, 200)]
+    assert rig.run(1) == [cev.VendApproved(1, 200)]
     assert rig.commands() == [SUCCESS, "13,0000C8000C"]
 
 
@@ -390,7 +391,7 @@ def test_a_reader_that_never_decides_is_cancelled() -> None:
     rig.sim.plan.verdict_s = 1000
     rig.session()
     rig.do(request())
-    assert rig.until(ev.VendDenied, limit_s=AUTHORISE_LIMIT_S + 1) == [denied("timeout")]
+    assert rig.until(cev.VendDenied, limit_s=AUTHORISE_LIMIT_S + 1) == [denied("timeout")]
     assert rig.commands() == [REQUEST, CANCEL]
 
 
@@ -404,7 +405,7 @@ def test_refund(refund: Refund, ok: bool) -> None:
     rig.approved()
     rig.do(act.FailVend(1))
     events = [event for event in rig.run(2) if not isinstance(event, ev.DeviceFault)]
-    assert events == [ev.RefundEnded(1, ok)]
+    assert events == [cev.RefundEnded(1, ok)]
     assert rig.sim.truth().paid == (0 if ok else 150)
     assert (ev.DeviceFault("reader_1", "refund_error_0") in rig.events) is not ok
     rig.do(act.EndSession(1))
@@ -418,7 +419,7 @@ def test_a_refund_that_takes_long_is_waited_for() -> None:
     rig.approved()
     rig.do(act.FailVend(1))
     assert rig.run(4) == []
-    assert rig.run(1) == [ev.RefundEnded(1, ok=True)]
+    assert rig.run(1) == [cev.RefundEnded(1, ok=True)]
 
 
 def test_a_refund_without_a_word() -> None:
@@ -427,7 +428,7 @@ def test_a_refund_without_a_word() -> None:
     rig.approved()
     rig.do(act.FailVend(1))
     asked_s = rig.now_s
-    assert rig.until(ev.CardLost) == [ev.RefundEnded(1, ok=False), lost("silent"), ENDED]
+    assert rig.until(cev.CardLost) == [cev.RefundEnded(1, ok=False), lost("silent"), ENDED]
     assert 5 < rig.now_s - asked_s < 6
 
 
@@ -438,14 +439,14 @@ def test_a_refund_that_ends_out_of_sequence_is_not_known(state: int) -> None:
     rig.do(act.FailVend(1))
     rig.run(0.1)
     rig.sim.report(bytes([0x0B, state]))
-    assert rig.until(ev.CardLost) == [ev.RefundEnded(1, ok=False), lost("out_of_sequence"), ENDED]
+    assert rig.until(cev.CardLost) == [cev.RefundEnded(1, ok=False), lost("out_of_sequence"), ENDED]
 
 
 def test_a_reader_that_cannot_refund_says_so() -> None:
     rig = ReaderRig(SimReader(options=0x02))
     rig.approved()
     rig.do(act.FailVend(1))
-    assert rig.until(ev.RefundEnded) == [ev.RefundEnded(1, ok=False)]
+    assert rig.until(cev.RefundEnded) == [cev.RefundEnded(1, ok=False)]
     assert rig.commands() == [FAILURE]
 
 
@@ -457,16 +458,16 @@ def test_there_is_an_answer_to_every_fail_vend() -> None:
     rig.do(act.Revalue(1, 100))
     rig.do(act.EndSession(1))
     nothing: list[Event] = [
-        ev.RefundEnded(1, ok=False),
+        cev.RefundEnded(1, ok=False),
         denied("not_ready"),
-        ev.RevalueLimit(1, 0),
-        ev.RevalueEnded(1, ok=False),
+        cev.RevalueLimit(1, 0),
+        cev.RevalueEnded(1, ok=False),
     ]
     assert rig.run(0.1) == nothing
     rig.ready()
     rig.do(act.FailVend(1))
     rig.do(act.ConfirmVend(1, 12))
-    assert rig.run(0.1) == [ev.RefundEnded(1, ok=False)]
+    assert rig.run(0.1) == [cev.RefundEnded(1, ok=False)]
 
 
 # The session ends
@@ -532,7 +533,7 @@ def test_an_end_that_does_not_come_is_a_reset() -> None:
     rig.session()
     rig.sim._owe = lambda *_: None  # type: ignore[method-assign]
     rig.do(act.EndSession(1))
-    assert rig.until(ev.CardLost) == [lost("answer_timeout"), ENDED]
+    assert rig.until(cev.CardLost) == [lost("answer_timeout"), ENDED]
     assert rig.sent[-1] == "10"
 
 
@@ -543,7 +544,7 @@ def test_the_customer_leaves_before_a_session_began() -> None:
     assert rig.run(1) == []
     assert rig.commands() == ["14,02"]
     rig.sim.show_card()
-    assert rig.until(ev.SessionBegan) == [BEGAN]
+    assert rig.until(cev.SessionBegan) == [BEGAN]
 
 
 def test_a_session_that_begins_at_the_same_moment_is_told() -> None:
@@ -554,7 +555,7 @@ def test_a_session_that_begins_at_the_same_moment_is_told() -> None:
     rig.sim._events.clear()
     rig.sim._owed = False
     rig.sim.show_card()
-    assert rig.until(ev.SessionBegan) == [BEGAN]
+    assert rig.until(cev.SessionBegan) == [BEGAN]
 
 
 # Always idle
@@ -571,7 +572,7 @@ def test_a_product_first_and_then_the_card() -> None:
     rig.do(request(200))  # the next customer's
     assert rig.run(2) == []
     rig.sim.show_card()
-    assert rig.run(1) == [ev.VendApproved(1, 200)]
+    assert rig.run(1) == [cev.VendApproved(1, 200)]
     assert rig.commands() == [REQUEST, SUCCESS, COMPLETE, "13,0000C8000C"]
 
 
@@ -596,7 +597,7 @@ def test_coins_come_instead_of_a_card() -> None:
 
 def test_a_request_enables_the_reader_first_or_is_denied() -> None:
     rig = ReaderRig(SimReader(features=IDLE))
-    rig.until(ev.CardReady)
+    rig.until(cev.CardReady)
     rig.do(request())
     assert rig.run(0.5) == [denied("disabled")]
     rig.do(act.AcceptCards(1, enabled=True))
@@ -609,7 +610,7 @@ def test_a_request_enables_the_reader_first_or_is_denied() -> None:
 
 def test_cards_are_refused_before_the_request_was_sent() -> None:
     rig = ReaderRig(SimReader(features=IDLE))
-    rig.until(ev.CardReady)
+    rig.until(cev.CardReady)
     rig.do(act.AcceptCards(1, enabled=True))
     rig.do(request())
     rig.do(act.AcceptCards(1, enabled=False))
@@ -622,7 +623,7 @@ def test_an_always_idle_reader_may_begin_sessions_too() -> None:
     rig.ready()
     rig.sim._state = State.SESSION_IDLE
     rig.sim.report(bytes.fromhex("0301f4ffffffff000000"))
-    assert rig.run(0.3) == [ev.SessionBegan(1, 500)]
+    assert rig.run(0.3) == [cev.SessionBegan(1, 500)]
     rig.do(act.EndSession(1))
     assert rig.run(1) == [ENDED]
 
@@ -675,16 +676,16 @@ def test_revalue() -> None:
     rig = ReaderRig(SimReader(scale=5))
     rig.session()
     rig.do(act.AskRevalueLimit(1))
-    assert rig.run(1) == [ev.RevalueLimit(1, 25000)]
+    assert rig.run(1) == [cev.RevalueLimit(1, 25000)]
     rig.do(act.Revalue(1, 500))
-    assert rig.run(1) == [ev.RevalueEnded(1, ok=True)]
+    assert rig.run(1) == [cev.RevalueEnded(1, ok=True)]
     assert rig.commands() == ["15,01", "15,000064"]
     assert rig.sim.truth().books.revalued == [100]
     rig.sim.plan.revalue = False
     rig.do(act.Revalue(1, 500))
-    assert rig.run(1) == [ev.RevalueEnded(1, ok=False)]
+    assert rig.run(1) == [cev.RevalueEnded(1, ok=False)]
     rig.do(act.Revalue(1, 501))
-    assert rig.run(0.1) == [ev.RevalueEnded(1, ok=False)]
+    assert rig.run(0.1) == [cev.RevalueEnded(1, ok=False)]
     rig.do(request())
     assert rig.run(1) == [APPROVED]
 
@@ -694,7 +695,7 @@ def test_a_limit_that_is_denied_is_none() -> None:
     rig.session()
     rig.sim._owe = lambda *_: rig.sim._events.append((b"\x0e", lambda: None))  # type: ignore[method-assign]
     rig.do(act.AskRevalueLimit(1))
-    assert rig.run(1) == [ev.RevalueLimit(1, 0)]
+    assert rig.run(1) == [cev.RevalueLimit(1, 0)]
 
 
 @pytest.mark.parametrize(("fault", "revalued"), [(Fault.ANSWER_LOST, [500]), (Fault.COMMAND_LOST, [])])
@@ -704,7 +705,7 @@ def test_a_revalue_is_never_repeated(fault: Fault, revalued: list[int]) -> None:
     rig.bus.fault_next[0x15] = fault
     rig.do(act.Revalue(1, 500))
     events = rig.run(6)
-    assert events[0] == (ev.RevalueEnded(1, ok=True) if revalued else lost("answer_timeout"))
+    assert events[0] == (cev.RevalueEnded(1, ok=True) if revalued else lost("answer_timeout"))
     assert rig.commands()[:1] == ["15,0001F4"]
     assert rig.sent.count("15,0001F4") == 1
     assert rig.sim.truth().books.revalued == revalued
@@ -715,7 +716,7 @@ def test_a_level_1_reader_is_not_asked_for_revalue() -> None:
     rig.session()
     rig.do(act.AskRevalueLimit(1))
     rig.do(act.Revalue(1, 500))
-    assert rig.run(1) == [ev.RevalueLimit(1, 0), ev.RevalueEnded(1, ok=False)]
+    assert rig.run(1) == [cev.RevalueLimit(1, 0), cev.RevalueEnded(1, ok=False)]
     assert rig.commands() == []
 
 
@@ -725,7 +726,7 @@ def test_the_card_is_taken_during_a_revalue() -> None:
     rig.do(act.Revalue(1, 500))
     rig.until_sent("15,0001F4")
     rig.sim.report(b"\x04")
-    assert rig.run(1) == [ev.RevalueEnded(1, ok=True), ENDED]
+    assert rig.run(1) == [cev.RevalueEnded(1, ok=True), ENDED]
 
 
 @pytest.mark.parametrize("in_session", [False, True])

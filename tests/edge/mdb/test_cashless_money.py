@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.sale import card_events as cev
 from edge.sale import effects as act
-from edge.sale import events as ev
 from edge.sim.bus import Fault
 from edge.sim.reader import SimReader
 from tests.edge.mdb.reader_rig import Event, ReaderRig
@@ -41,20 +41,20 @@ class Sale:
 
     def take(self, event: Event) -> None:
         match event:
-            case ev.VendApproved(amount_minor=amount):
+            case cev.VendApproved(amount_minor=amount):
                 self._answered()
                 self.approved_minor.append(amount)
                 self.motor_until_s = self.rig.now_s + MOTOR_S
-            case ev.VendDenied():
+            case cev.VendDenied():
                 self._answered()
-            case ev.CardLost() if self.asked:
+            case cev.CardLost() if self.asked:
                 self._answered()
-            case ev.RefundEnded(ok=ok):
+            case cev.RefundEnded(ok=ok):
                 self.refunds.append(ok)
-            case ev.SessionBegan():
+            case cev.SessionBegan():
                 assert not self.session_open
                 self.session_open = True
-            case ev.SessionEnded():
+            case cev.SessionEnded():
                 assert self.session_open
                 self.session_open = False
             case _:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from edge.mdb.cashless import CashlessReader
 from edge.mdb.cashless_codes import Code, State
 from edge.mdb.frame import Ack, Data, Reply, Silence
+from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sim.bus import Fault
@@ -51,7 +52,7 @@ def test_a_success_that_was_not_heard_becomes_one_by_the_reset() -> None:
     rig.approved()
     rig.bus.fault_next[VEND] = Fault.COMMAND_LOST
     rig.do(act.ConfirmVend(1, 12))
-    assert rig.until(ev.CardReady) == [lost("out_of_sequence"), ENDED, READY]
+    assert rig.until(cev.CardReady) == [lost("out_of_sequence"), ENDED, READY]
     assert rig.commands()[:3] == [SUCCESS, COMPLETE, "10"]
     assert rig.sim.truth().books.sold_by_reset == 1
 
@@ -61,7 +62,7 @@ def test_a_failure_that_was_not_heard_is_sent_again() -> None:
     rig.approved()
     rig.bus.fault_next[VEND] = Fault.COMMAND_LOST
     rig.do(act.FailVend(1))
-    assert rig.run(2) == [ev.RefundEnded(1, ok=True)]
+    assert rig.run(2) == [cev.RefundEnded(1, ok=True)]
     assert rig.sent[:3] == [FAILURE, "12", FAILURE]
     assert rig.sim.truth().books.refunded == [150]
 
@@ -72,7 +73,7 @@ def test_a_failure_that_was_heard_refunds_once(level: int) -> None:
     rig.approved()
     rig.bus.fault_next[VEND] = Fault.ANSWER_LOST
     rig.do(act.FailVend(1))
-    assert rig.until(ev.CardReady)[:3] == [ev.RefundEnded(1, ok=True), lost("out_of_sequence"), ENDED]
+    assert rig.until(cev.CardReady)[:3] == [cev.RefundEnded(1, ok=True), lost("out_of_sequence"), ENDED]
     assert rig.sim.truth().books.refunded == [150]
 
 
@@ -81,7 +82,7 @@ def test_a_request_that_was_not_heard_is_repeated_in_turn_with_poll() -> None:
     rig.session()
     rig.bus.fault_next[VEND] = Fault.COMMAND_LOST
     rig.do(request())
-    assert rig.until(ev.VendApproved) == [APPROVED]
+    assert rig.until(cev.VendApproved) == [APPROVED]
     assert rig.sent[:3] == [REQUEST, "12", REQUEST]
 
 
@@ -122,7 +123,7 @@ def test_out_of_sequence_is_a_reset_and_everything_anew() -> None:
     rig = ReaderRig()
     rig.session()
     rig.sim.report(b"\x0b\x05")
-    assert rig.until(ev.CardReady) == [lost("out_of_sequence"), ENDED, READY]
+    assert rig.until(cev.CardReady) == [lost("out_of_sequence"), ENDED, READY]
     assert rig.commands() == [*START]
 
 
@@ -147,7 +148,7 @@ def test_an_approval_that_comes_with_out_of_sequence_is_told() -> None:
     rig.do(request())
     rig.run(0.3)
     rig.sim.report(b"\x0b\x05\x05\x00\x96")
-    assert rig.until(ev.CardReady) == [APPROVED, lost("out_of_sequence"), ENDED, READY]
+    assert rig.until(cev.CardReady) == [APPROVED, lost("out_of_sequence"), ENDED, READY]
 
 
 @pytest.mark.parametrize("motor_works", [True, False])
@@ -156,9 +157,9 @@ def test_a_reset_while_the_motor_runs_is_a_sale(motor_works: bool) -> None:
     rig.approved()
     rig.sim.reset()
     rig.sim.remove_card()
-    assert rig.until(ev.CardReady) == [lost("reset"), ENDED, READY]
+    assert rig.until(cev.CardReady) == [lost("reset"), ENDED, READY]
     rig.do(act.ConfirmVend(1, 12) if motor_works else act.FailVend(1))
-    assert rig.run(2) == ([] if motor_works else [ev.RefundEnded(1, ok=False)])
+    assert rig.run(2) == ([] if motor_works else [cev.RefundEnded(1, ok=False)])
     assert rig.sim.truth().books.sold_by_reset == 1
     assert rig.sim.truth().books.violations == []
 
@@ -167,7 +168,7 @@ def test_a_process_that_is_killed_while_the_motor_runs_leaves_a_sale() -> None:
     rig = ReaderRig()
     rig.approved()
     rig.restart()
-    assert rig.until(ev.CardReady) == [READY]
+    assert rig.until(cev.CardReady) == [READY]
     assert rig.sim.truth().books.sold_by_reset == 1
 
 
@@ -177,14 +178,14 @@ def test_offline_and_back(response_s: int, limit_s: int) -> None:
     rig.ready()
     rig.bus.silent = True
     silent_s = rig.now_s
-    assert rig.until(ev.CardLost, limit_s=40) == [lost("silent")]
+    assert rig.until(cev.CardLost, limit_s=40) == [lost("silent")]
     assert limit_s <= rig.now_s - silent_s < limit_s + 0.6
     assert rig.sent[-1] == "10"  # at once
     rig.sent.clear()
     rig.run(35)
     assert rig.sent == ["10"] * 3  # and every 10 s
     rig.bus.silent = False
-    assert rig.until(ev.CardReady) == [READY]
+    assert rig.until(cev.CardReady) == [READY]
     rig.run(0.5)
     assert rig.sim.truth().state is State.ENABLED
 
@@ -207,7 +208,7 @@ def test_a_reader_that_hears_nothing_but_poll_is_lost() -> None:
     )
     rig.do(act.EndSession(1))
     asked_s = rig.now_s
-    assert rig.until(ev.CardLost) == [lost("silent"), ENDED]
+    assert rig.until(cev.CardLost) == [lost("silent"), ENDED]
     assert 5 < rig.now_s - asked_s < 6
 
 
@@ -237,7 +238,7 @@ def test_a_vend_whose_approval_was_in_the_lost_cable_is_voided() -> None:
     while not rig.sim.truth().books.charged:
         rig.step()
     assert rig.unplug() == [lost("port_lost"), ENDED]
-    assert rig.until(ev.CardReady) == [READY]
+    assert rig.until(cev.CardReady) == [READY]
     assert rig.sim.truth().books.refunded == [150]
     assert rig.commands()[:3] == [REQUEST, FAILURE, "10"]
 
@@ -247,7 +248,7 @@ def test_an_approved_vend_is_not_voided_by_a_lost_bus() -> None:
     rig.approved()
     assert rig.unplug() == [lost("port_lost"), ENDED]
     rig.do(act.ConfirmVend(1, 12))
-    assert rig.until(ev.CardReady) == [READY]
+    assert rig.until(cev.CardReady) == [READY]
     assert FAILURE not in rig.sent
     assert rig.sim.truth().books.sold_by_reset == 1
 
@@ -271,7 +272,7 @@ def test_a_vend_in_32_bit_money_that_is_approved_while_it_is_voided_is_given_bac
     rig.until_sent("13,0000000096000C")
     rig.run(0.02)
     assert rig.unplug() == [lost("port_lost"), ENDED]
-    assert rig.until(ev.CardReady) == [READY]
+    assert rig.until(cev.CardReady) == [READY]
     assert rig.sim.truth().books.refunded == [150]
     assert rig.commands()[1:4] == [FAILURE, FAILURE, "10"]
 
@@ -286,7 +287,7 @@ def test_a_malfunction_that_lasts_is_told_once_and_cleared() -> None:
     rig.do(request())
     assert rig.run(1) == [ev.DeviceFault("reader_1", "needs_service_2"), APPROVED]  # it works all the same
     rig.do(act.FailVend(1))
-    assert rig.run(1) == [ev.RefundEnded(1, ok=True)]
+    assert rig.run(1) == [cev.RefundEnded(1, ok=True)]
     rig.sim.report_lasting(b"")
     assert rig.run(1) == [ev.DeviceFaultCleared("reader_1", "needs_service_2")]
 
@@ -300,7 +301,7 @@ def test_malfunctions_of_a_moment_are_told_each_time_and_cleared_by_a_reset() ->
     rig.run(1)
     assert rig.events == [ev.DeviceFault("reader_1", "invalid_media_3")] * 2
     rig.sim.reset()
-    assert ev.DeviceFaultCleared("reader_1", "invalid_media_3") in rig.until(ev.CardReady)
+    assert ev.DeviceFaultCleared("reader_1", "invalid_media_3") in rig.until(cev.CardReady)
 
 
 NETWORK = ev.DeviceFault("reader_1", "communications_failure_0")
@@ -378,7 +379,7 @@ def test_the_network_goes_away_while_the_motor_runs(motor_works: bool) -> None:
     assert rig.run(2) == [NETWORK]
     rig.do(act.ConfirmVend(1, 12) if motor_works else act.FailVend(1))
     rest = [ENDED, lost("network")]
-    assert rig.run(2) == (rest if motor_works else [ev.RefundEnded(1, ok=True), *rest])
+    assert rig.run(2) == (rest if motor_works else [cev.RefundEnded(1, ok=True), *rest])
 
 
 def test_a_card_at_a_reader_that_cannot_sell_is_sent_away() -> None:
@@ -440,7 +441,7 @@ def test_while_the_motor_runs_no_message_changes_the_sale() -> None:
 def test_fail_vend_before_an_approval_refunds_nothing() -> None:
     rig = asked(verdict_s=0.6)
     rig.do(act.FailVend(1))
-    assert rig.run(1) == [ev.RefundEnded(1, ok=False), APPROVED]
+    assert rig.run(1) == [cev.RefundEnded(1, ok=False), APPROVED]
 
 
 def test_approved_and_then_cancelled_after_all() -> None:
@@ -456,7 +457,7 @@ def test_a_reader_that_answers_no_cancel_is_voided_and_reset() -> None:
     rig = asked()
     rig.sim._deny = lambda: None  # type: ignore[method-assign]
     rig.do(act.CancelVend(1))
-    assert rig.until(ev.CardLost) == [lost("answer_timeout"), ENDED]
+    assert rig.until(cev.CardLost) == [lost("answer_timeout"), ENDED]
     rig.run(0.5)
     assert rig.commands()[:3] == [CANCEL, FAILURE, "10"]
 
@@ -466,10 +467,10 @@ def test_an_approval_before_the_reset_is_voided() -> None:
     rig.session()
     rig.bus.fault_next[0x10] = Fault.COMMAND_LOST
     rig.sim.report(b"\x0b\x04")
-    rig.until(ev.CardLost)
+    rig.until(cev.CardLost)
     rig.sim._state = State.VEND
     rig.sim._push(Code.VEND_APPROVED, b"\x00\x96", lambda: rig.sim._charge(150))
-    assert rig.until(ev.CardReady) == [READY]
+    assert rig.until(cev.CardReady) == [READY]
     assert rig.sim.truth().paid == 0
 
 

@@ -12,12 +12,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.machine import step
 from edge.sale.state import Phase, State
 from edge.sale.step import Machine, Policy
-from shared import messages as m
+from shared import records as m
+from shared.messages import PriceList
 
 COINS = (5, 10, 20, 50, 100, 200)
 ROOM = (8, 8, 8, 8, 8, 0)  # the two-euro coin has no tube
@@ -67,7 +69,7 @@ class Floor:
             policy=self.policy,
             claim_key=KEY,
         )
-        prices = m.PriceList(version=0, currency="EUR", prices=PRICES, card_prices=CARD_PRICES)
+        prices = PriceList(version=0, currency="EUR", prices=PRICES, card_prices=CARD_PRICES)
         self.state = State(prices=prices, stock=dict.fromkeys(PRICES, STOCK))
         self.now_s = 10.0
         self.tubes = [5, 5, 5, 5, 5, 0]
@@ -116,7 +118,7 @@ class Floor:
     def _perform(self, effect: act.Effect, event: ev.Event) -> None:
         match effect:
             case act.RunMotor(slot):
-                assert isinstance(event, ev.SlotSelected | ev.VendApproved | ev.FreeVend)
+                assert isinstance(event, ev.SlotSelected | cev.VendApproved | ev.FreeVend)
                 assert not self.motor, "a motor is started while one runs"
                 self.motor = slot
             case act.PayOut(coins, tubes):
@@ -229,7 +231,7 @@ class Floor:
         reader = self.random.choice([r for r in self.readers.values() if not r.always_idle])
         if reader.up and reader.enabled and not reader.session and reader.asked_minor is None:
             reader.session = True
-            self.feed(ev.SessionBegan(reader.number, self.random.choice([None, 500])))
+            self.feed(cev.SessionBegan(reader.number, self.random.choice([None, 500])))
 
     def reader_answers(self) -> None:
         reader = self.random.choice([*self.readers.values()])
@@ -243,24 +245,24 @@ class Floor:
                 reader.approved_minor = amount
                 self.card_minor += amount
                 motor = self.motor
-                self.feed(ev.VendApproved(reader.number, amount))
+                self.feed(cev.VendApproved(reader.number, amount))
                 assert bool(self.motor) is not cancelled or motor, "a late approval never vends"
             else:
-                self.feed(ev.VendDenied(reader.number, "declined"))
+                self.feed(cev.VendDenied(reader.number, "declined"))
         elif reader.refunding_minor is not None:
             amount, reader.refunding_minor = reader.refunding_minor, None
             ok = self.random.random() < 0.8
             self.card_minor -= amount * ok
-            self.feed(ev.RefundEnded(reader.number, ok))
+            self.feed(cev.RefundEnded(reader.number, ok))
         elif reader.ending and reader.approved_minor is None:
             reader.ending = reader.session = False
-            self.feed(ev.SessionEnded(reader.number))
+            self.feed(cev.SessionEnded(reader.number))
 
     def reader_fails(self) -> None:
         reader = self.random.choice([*self.readers.values()])
         if not reader.up:
             reader.up = True
-            self.feed(ev.CardReady(reader.number, reader.always_idle, refunds=True, reports_cash=True))
+            self.feed(cev.CardReady(reader.number, reader.always_idle, refunds=True, reports_cash=True))
             return
         if reader.refunding_minor is not None and self.random.random() < 0.5:
             # It gave the money back, and was gone before it could say so.
@@ -269,7 +271,7 @@ class Floor:
             reader.refunding_minor = None
         reader.reset()
         reader.up = False
-        self.feed(ev.CardLost(reader.number, self.random.choice(["silent", "network"])))
+        self.feed(cev.CardLost(reader.number, self.random.choice(["silent", "network"])))
 
     def motor_ends(self) -> None:
         if not self.motor:
@@ -354,7 +356,7 @@ class Floor:
             self.board_fails()
         elif down is not None:
             down.up = True
-            self.feed(ev.CardReady(down.number, down.always_idle, refunds=True, reports_cash=True))
+            self.feed(cev.CardReady(down.number, down.always_idle, refunds=True, reports_cash=True))
         elif not self.state.disk_ok:
             self.feed(ev.DiskChanged(True))
         elif self.state.service:
@@ -389,7 +391,7 @@ class Floor:
     def new_prices(self) -> None:
         version = max(self.state.prices.version, self.state.pending.version if self.state.pending else 0) + 1
         prices = {**PRICES, "B1": self.random.randrange(5, 200, 5)}
-        self.feed(ev.PricesWanted(m.PriceList(version=version, currency="EUR", prices=prices)))
+        self.feed(ev.PricesWanted(PriceList(version=version, currency="EUR", prices=prices)))
 
     def power_cut(self) -> None:
         """Everything forgets but the journal and the mechanics."""
@@ -512,5 +514,5 @@ def opened(seed: Any, policy: Policy | None = None) -> Floor:  # noqa: ANN401  #
         for reader in floor.readers.values():
             if not reader.up:
                 reader.up = True
-                floor.feed(ev.CardReady(reader.number, reader.always_idle, refunds=True, reports_cash=True))
+                floor.feed(cev.CardReady(reader.number, reader.always_idle, refunds=True, reports_cash=True))
     return floor

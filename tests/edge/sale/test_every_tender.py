@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.sale import card_events as cev
 from edge.sale import events as ev
 from edge.sale.machine import TABLE, step
 from edge.sale.state import Phase, State
 from edge.sale.step import Policy
-from shared import messages as m
+from shared import records as m
+from shared.messages import PriceList
 from tests.edge.sale.floor import ACTIONS, COINS, Floor, calm, opened, walk
 
 ORDERS = int(os.environ.get("VEND_TEST_ORDERS", "100000"))  # a longer run on demand
@@ -68,15 +70,15 @@ EVENTS: dict[type, ev.Event] = {
         ev.FreeVend("B1"),
         ev.VendEnded("B1", ev.VendResult.JAMMED),
         ev.Tick(),
-        ev.CardReady(1, always_idle=False, refunds=True, reports_cash=False),
-        ev.CardLost(2, "silent"),
-        ev.SessionBegan(1, None),
-        ev.VendApproved(3, 65),
-        ev.VendDenied(3, ""),
-        ev.RefundEnded(3, ok=True),
-        ev.SessionEnded(3),
-        ev.RevalueEnded(1, ok=True),
-        ev.RevalueLimit(1, 0),
+        cev.CardReady(1, always_idle=False, refunds=True, reports_cash=False),
+        cev.CardLost(2, "silent"),
+        cev.SessionBegan(1, None),
+        cev.VendApproved(3, 65),
+        cev.VendDenied(3, ""),
+        cev.RefundEnded(3, ok=True),
+        cev.SessionEnded(3),
+        cev.RevalueEnded(1, ok=True),
+        cev.RevalueLimit(1, 0),
         ev.PayoutEnded((1, 2, 3, 4, 5, 0)),
         ev.BillPayoutEnded((0, 1, 0)),
         ev.ChangerReady(COINS, (9, 9, 9, 9, 9, 0)),
@@ -93,7 +95,7 @@ EVENTS: dict[type, ev.Event] = {
         ev.DeviceFaultCleared("validator", "jammed"),
         ev.LinkChanged(up=True),
         ev.DiskChanged(ok=False),
-        ev.PricesWanted(m.PriceList(version=99, currency="EUR", prices={"A1": 5})),
+        ev.PricesWanted(PriceList(version=99, currency="EUR", prices={"A1": 5})),
         ev.ServiceChanged(on=True),
         ev.AuditDue(),
     )
@@ -141,13 +143,13 @@ class Shop(Floor):
         reader = self.readers[number]
         reader.asked_minor, reader.approved_minor = None, amount_minor
         self.card_minor += amount_minor
-        self.feed(ev.VendApproved(number, amount_minor))
+        self.feed(cev.VendApproved(number, amount_minor))
 
     def refund(self, number: int, *, ok: bool) -> None:
         reader = self.readers[number]
         amount_minor, reader.refunding_minor = reader.refunding_minor or 0, None
         self.card_minor -= amount_minor * ok
-        self.feed(ev.RefundEnded(number, ok))
+        self.feed(cev.RefundEnded(number, ok))
 
 
 def shop(policy: Policy | None = None, *, readers: bool = True) -> Shop:
@@ -159,7 +161,7 @@ def shop(policy: Policy | None = None, *, readers: bool = True) -> Shop:
     floor.feed(ev.BillsReady((500, 1_000, 2_000), (0, 0, 0), escrow=True))
     if readers:
         floor.readers[1].up = True
-        floor.feed(ev.CardReady(1, always_idle=False, refunds=True, reports_cash=True))
+        floor.feed(cev.CardReady(1, always_idle=False, refunds=True, reports_cash=True))
     return floor
 
 
@@ -210,7 +212,7 @@ def test_a_card_sale_with_the_network_down() -> None:
     s = shop()
     s.feed(ev.LinkChanged(up=False))
     s.readers[1].session = True
-    s.feed(ev.SessionBegan(1, 500))
+    s.feed(cev.SessionBegan(1, 500))
     s.feed(ev.SlotSelected("B1"))
     assert s.readers[1].asked_minor == 65, "the price for cards"
     s.approve(1, 60)  # the card grants a discount
@@ -227,7 +229,7 @@ def test_a_card_sale_with_the_network_down() -> None:
 def test_a_jam_refunds_the_card_and_never_pays_cash() -> None:
     s = shop()
     s.readers[1].session = True
-    s.feed(ev.SessionBegan(1, None))
+    s.feed(cev.SessionBegan(1, None))
     s.feed(ev.SlotSelected("A1"))
     s.approve(1, 150)
     s.ended(ev.VendResult.JAMMED)
@@ -239,7 +241,7 @@ def test_a_jam_refunds_the_card_and_never_pays_cash() -> None:
 def test_a_refund_that_fails_leaves_a_code_that_is_good_once() -> None:
     s = shop()
     s.readers[1].session = True
-    s.feed(ev.SessionBegan(1, None))
+    s.feed(cev.SessionBegan(1, None))
     s.feed(ev.SlotSelected("A1"))
     s.approve(1, 150)
     s.ended(ev.VendResult.NO_DROP)
@@ -276,15 +278,15 @@ def test_guessing_codes_makes_the_machine_deaf_until_a_technician_comes() -> Non
 def test_coins_while_a_reader_waits_for_a_card_are_the_customers_choice() -> None:
     s = shop(readers=False)
     s.readers[2].up = True
-    s.feed(ev.CardReady(2, always_idle=True, refunds=True, reports_cash=False))
+    s.feed(cev.CardReady(2, always_idle=True, refunds=True, reports_cash=False))
     s.feed(ev.SlotSelected("B1"))
     assert (s.state.phase, s.readers[2].asked_minor) == (Phase.AUTHORISING, 65)
     s.money(50)
     assert s.readers[2].cancelled
     s.readers[2].asked_minor = None
-    s.feed(ev.VendDenied(2, "cancelled"))
+    s.feed(cev.VendDenied(2, "cancelled"))
     s.readers[2].ending = False
-    s.feed(ev.SessionEnded(2))
+    s.feed(cev.SessionEnded(2))
     assert (s.state.phase, s.state.credit_minor) == (Phase.CREDIT, 50)
     s.money(10)
     s.buy("B1")
@@ -300,14 +302,14 @@ def test_one_tender_at_a_time() -> None:
     s.payout_ends()
     assert s.readers[1].enabled
     s.readers[1].session = True
-    s.feed(ev.SessionBegan(1, None))
+    s.feed(cev.SessionBegan(1, None))
     assert (s.state.accepting, s.state.notes_accepted) == (False, frozenset())
 
 
 def test_power_fails_between_approval_and_drop_and_the_board_says_it_jammed() -> None:
     s = shop()
     s.readers[1].session = True
-    s.feed(ev.SessionBegan(1, None))
+    s.feed(cev.SessionBegan(1, None))
     s.feed(ev.SlotSelected("A1"))
     s.approve(1, 150)
     s.power_cut()

@@ -17,7 +17,8 @@ from edge.sale.machine import TABLE, step
 from edge.sale.motor import VEND_LIMIT_S
 from edge.sale.state import Phase, State
 from edge.sale.step import Machine, Step
-from shared import messages as m
+from shared import records as m
+from shared.messages import PriceList
 
 VALUES = (5, 10, 20, 50, 100, 200)
 CAPACITY = (6, 6, 6, 6, 6, 0)  # the two-euro coin has no tube
@@ -30,8 +31,8 @@ MAY_RUN_A_MOTOR = (ev.SlotSelected,)
 MAY_PAY = (ev.VendEnded, ev.Tick, ev.Lever)
 
 
-def price_list(version: int = 0, **prices: int) -> m.PriceList:
-    return m.PriceList(version=version, currency="EUR", prices={**PRICES, **prices})
+def price_list(version: int = 0, **prices: int) -> PriceList:
+    return PriceList(version=version, currency="EUR", prices={**PRICES, **prices})
 
 
 def fresh(stock: int = 20) -> State:

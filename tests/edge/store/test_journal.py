@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from edge.store.journal import Counts, Journal, JournalError, JournalFull, stream_of
 from shared import codec
-from shared import messages as m
+from shared import records as m
 from shared.clock import Now
 
 SALE = m.Sale(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from edge.store.journal import Journal
 from shared import codec
-from shared import messages as m
+from shared import records as m
 from shared.clock import Now
 
 FAULT = m.Fault(device="changer", code="coin_jam")
