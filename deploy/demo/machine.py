@@ -50,9 +50,8 @@ class SimulatedMachine:
         self.validator = SimValidator()
         self.reader = SimReader()
         self.board = SimXyBoard({row[0]: _CAPACITY for row in SLOTS.values()}, motor_run_s)
-        self._mdb = PtyServer(
-            SimQibixx(VirtualBus([self.changer, self.validator, self.reader])), folder / "mdb"
-        )
+        self.bus = VirtualBus([self.changer, self.validator, self.reader])
+        self._mdb = PtyServer(SimQibixx(self.bus), folder / "mdb")
         self._motors = PtyServer(self.board, folder / "board")
         self._edge: subprocess.Popen[bytes] | None = None
         self.config = folder / "edge.toml"

@@ -9,12 +9,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backlog, commit, live
+from tests.bench import backlog, commit, live, poll
 from tests.bench.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "commit": commit.measure,
     "live": live.measure,
+    "poll": poll.measure,
     "backlog-1": backlog.one_machine,
     "backlog-50": backlog.fifty_machines,
 }
