@@ -103,8 +103,8 @@ class BillValidator:
         match effect:
             case AcceptBills(bills):
                 self._wanted = bills
-            case SettleBill(stack):
-                if not self._notes.escrow.settle(stack=stack, now_s=now_s):
+            case SettleBill(bill, stack):
+                if not self._notes.escrow.settle(bill, stack=stack, now_s=now_s):
                     self.counts["settles_dropped"] += 1
             case PayOutBills(bills):
                 if not self._presence.online or self._notes.recycler.paying:

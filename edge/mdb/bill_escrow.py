@@ -31,9 +31,9 @@ class Escrow:
         self.clear()
         self.bill = bill
 
-    def settle(self, *, stack: bool, now_s: float) -> bool:
-        """Take the decision; False if there is nothing to decide."""
-        if self.bill is None or self._decided:
+    def settle(self, bill: int, *, stack: bool, now_s: float) -> bool:
+        """Take the decision on a note of this type; False if there is none to decide on."""
+        if self.bill != bill or self._decided:
             return False
         self._decided, self.stack, self.order_from_s = True, stack, now_s
         return True

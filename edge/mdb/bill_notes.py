@@ -162,7 +162,7 @@ class Notes:
         told = self._left_escrow()  # what became of the one before was not told; it was not credited
         self.escrow.hold(bill)
         if not self.values[bill]:
-            self.escrow.settle(stack=False, now_s=now_s)
+            self.escrow.settle(bill, stack=False, now_s=now_s)
             return [*told, *self.faults.occurred("reported", "bill_without_value")]
         return [*told, BillEscrowed(bill, self.values[bill])]
 

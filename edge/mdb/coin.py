@@ -11,7 +11,8 @@ of a process that was killed. Every level is asked for its identification; silen
 - DISPENSE and PAYOUT are never sent again when their answer was lost. The rest of the payout is dropped, the
   changer polled until quiet, the tubes read and PayoutEnded sent; the sale compares counts. PayoutEnded's
   counts contain exactly the coins whose CoinIn came before it.
-- A changer with alternative payout is ordered values and chooses the coins; PAYOUT STATUS tells which.
+- A changer with alternative payout is ordered values and chooses the coins; PAYOUT STATUS tells which. Where
+  the highest coins first would not make the value, it is ordered coins like any other.
 - A tube that becomes defective in a payout reads as empty, which would look like all of its coins paid. So
   PayoutEnded first tells its last good count, less what PAYOUT STATUS says of it where there is one, and a
   second PayoutEnded at once the count now in force.
@@ -325,7 +326,8 @@ class CoinChanger:
             return
         fits = self._ledger.fits(tubes)
         self.counts["payouts_stale"] += not fits
-        self._payout = Payout(self._profile.payout(coins) if fits else (), self._ledger, now_s)
+        orders = self._profile.payout(coins, self._ledger.tubes) if fits else ()
+        self._payout = Payout(orders, self._ledger, now_s)
         self._phase, self._due_s = Phase.PAYING, now_s
         self._go_on_paying(now_s)
 

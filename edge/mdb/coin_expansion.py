@@ -3,6 +3,7 @@
 What the changer can do beyond level 2 is in its identification, and stays off until it is enabled.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
@@ -85,6 +86,20 @@ def payout_commands(coins: tuple[int, ...], credits_raw: tuple[int, ...]) -> lis
                 values.append(0)
             values[-1] += credits_raw[coin]
     return [expansion(Sub.PAYOUT, bytes([value])) for value in values if value]
+
+
+def pays_greedily(values: Sequence[int], credits_raw: Sequence[int], tubes: Sequence[int]) -> bool:
+    """Whether the highest coins first pay each value: for 60 a 50 and no 10 do not, three 20 do."""
+    left = list(tubes)
+    for value in values:
+        rest = value
+        for coin in sorted(range(len(left)), key=lambda coin: credits_raw[coin], reverse=True):
+            count = min(rest // credits_raw[coin], left[coin]) if credits_raw[coin] else 0
+            left[coin] -= count
+            rest -= count * credits_raw[coin]
+        if rest:
+            return False
+    return True
 
 
 def parse_counts(data: bytes) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from edge.mdb.coin_codes import (
     values_minor,
     with_tubes_only,
 )
-from edge.mdb.coin_expansion import NO_FEATURES, Feature, Identification, payout_commands
+from edge.mdb.coin_expansion import NO_FEATURES, Feature, Identification, payout_commands, pays_greedily
 from edge.mdb.frame import Block
 
 
@@ -25,16 +25,17 @@ class Profile:
     def features(self) -> Feature:
         return self.identification.features if self.identification else NO_FEATURES
 
-    @property
-    def pays_values(self) -> bool:
-        return Feature.ALTERNATIVE_PAYOUT in self.features
-
     def coin_type(self, *, enabled: bool) -> Block:
         paying = sum(1 << coin for coin, value in enumerate(self.values) if value)
         return coin_type(paying if enabled else 0)
 
-    def payout(self, coins: tuple[int, ...]) -> list[Block]:
-        return payout_commands(coins, self.setup.credits) if self.pays_values else dispense_commands(coins)
+    def payout(self, coins: tuple[int, ...], tubes: tuple[int, ...]) -> list[Block]:
+        """By value where the changer has that and will find the coins itself, highest first; else by type."""
+        if Feature.ALTERNATIVE_PAYOUT in self.features:
+            orders = payout_commands(coins, self.setup.credits)
+            if pays_greedily([order.data[1] for order in orders], self.setup.credits, tubes):
+                return orders
+        return dispense_commands(coins)
 
     def tubes(self, data: bytes) -> Tubes | None:
         tubes = parse_tubes(data)

@@ -67,9 +67,9 @@ def escrowed(machine: Machine, state: State, event: ev.BillEscrowed, _now_s: flo
     """A note is stacked only if the customer can buy something with it and get the change."""
     stack = not state.escrow and takes_note(state, machine.policy, event.value_minor)
     if stack:
-        return Step(replace(state, escrow=True), effects=(act.SettleBill(stack=True),))
+        return Step(replace(state, escrow=True), effects=(act.SettleBill(event.bill, stack=True),))
     note = money.text(event.value_minor, state.prices.currency)
-    return Step(told(state, f"no change for {note}"), effects=(act.SettleBill(stack=False),))
+    return Step(told(state, f"no change for {note}"), effects=(act.SettleBill(event.bill, stack=False),))
 
 
 def returned(_machine: Machine, state: State, _event: ev.BillReturned, _now_s: float) -> Step:

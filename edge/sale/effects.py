@@ -46,9 +46,13 @@ class AcceptBills:
 
 @dataclass(frozen=True, slots=True)
 class SettleBill:
-    """Stack the note in escrow, or return it. Ends with BillIn, BillReturned or BillsLost."""
+    """Stack the note in escrow, or return it. Ends with BillIn, BillReturned or BillsLost.
+
+    bill: of the BillEscrowed that was decided on; a decision that comes late is not taken for another note's.
+    """
 
     on_restart: ClassVar = OnRestart.VERIFY
+    bill: int
     stack: bool
 
 

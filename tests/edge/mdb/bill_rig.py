@@ -53,7 +53,12 @@ class BillRig:
         self.events += events
         for event in events:
             if isinstance(event, BillEscrowed) and self.decide:
-                self.do(SettleBill(self.decide(event)))
+                self.do(SettleBill(event.bill, self.decide(event)))
+
+    def settle(self, *, stack: bool) -> None:
+        """Decide on the note that was told last."""
+        bill = next(event.bill for event in reversed(self.events) if isinstance(event, BillEscrowed))
+        self.do(SettleBill(bill, stack))
 
     def run(self, duration_s: float) -> Told:
         """What happens within this time."""

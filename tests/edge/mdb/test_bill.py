@@ -105,7 +105,7 @@ def test_a_note_is_credited_when_it_is_stacked_and_not_before() -> None:
     rig.sim.insert(1)
     assert rig.run(3) == [BillEscrowed(1, 1000)]
     assert rig.sim.truth().stacked == {}
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     assert rig.run(3) == [IN_BOX, StackerChanged(full=False, bills=44)]
     assert rig.sim.truth().stacked == {1: 1}
 
@@ -114,23 +114,24 @@ def test_a_note_that_is_returned_is_no_credit() -> None:
     rig = BillRig()
     rig.ready(ALL)
     rig.escrowed(2)
-    rig.do(SettleBill(stack=False))
+    rig.settle(stack=False)
     assert rig.run(3) == [BillReturned(2, 2000)]
     assert rig.sim.truth().returned == {2: 1}
 
 
-def test_the_first_decision_holds_and_one_without_a_note_is_dropped() -> None:
+def test_the_first_decision_holds_and_one_on_another_note_is_dropped() -> None:
     rig = BillRig()
     rig.ready(ALL)
-    rig.do(SettleBill(stack=True))
+    rig.do(SettleBill(1, stack=True))  # none is there
     rig.escrowed(1)
+    rig.do(SettleBill(0, stack=True))
     rig.run(1)
     assert rig.sim.truth().escrow_orders == ()
-    rig.do(SettleBill(stack=False))
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=False)
+    rig.settle(stack=True)
     rig.run(3)
     assert rig.sim.truth().returned == {1: 1}
-    assert rig.driver.counts["settles_dropped"] == 2
+    assert rig.driver.counts["settles_dropped"] == 3
 
 
 def test_a_note_that_nobody_decides_on_is_returned_by_the_validator() -> None:
@@ -163,7 +164,7 @@ def test_a_note_that_jams_on_its_way_to_the_stacker() -> None:
     rig.ready(ALL)
     rig.sim.jam_next()
     rig.escrowed(1)
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     assert rig.run(3) == [DeviceFault("validator", "validator_jammed"), BillReturned(1, 1000)]
     rig.run(30)
     assert DeviceFaultCleared("validator", "validator_jammed") not in rig.events
@@ -177,7 +178,7 @@ def test_a_note_that_leaves_escrow_by_unknown_means_is_no_credit() -> None:
     rig.escrowed(1)
     rig.sim.pull_from_escrow()
     assert rig.run(3) == [DeviceFault("validator", "bill_removed"), BillReturned(1, 1000)]
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     rig.run(3)
     assert rig.sim.truth().escrow_orders == ()
 
@@ -188,7 +189,7 @@ def test_a_validator_that_repeats_escrow_while_it_holds_and_is_disabled_then() -
     rig.sim.report(b"\x91")
     rig.sim.report_lasting(b"\x91\x09")
     assert rig.run(15) == [BillEscrowed(1, 1000)]
-    rig.do(SettleBill(stack=False))
+    rig.settle(stack=False)
     rig.run(0.2)
     assert RETURN in rig.sent
 
@@ -218,7 +219,7 @@ def test_a_note_that_is_secure_counts_whatever_was_decided() -> None:
     rig.ready(ALL)
     rig.sim.report(b"\x91")
     rig.run(0.5)
-    rig.do(SettleBill(stack=False))
+    rig.settle(stack=False)
     rig.sim.report(b"\x81")
     assert IN_BOX in rig.run(2)
 
@@ -232,7 +233,7 @@ def test_an_order_that_was_carried_out_unheard_is_not_repeated(stack: bool) -> N
     rig.ready(ALL)
     rig.escrowed(1)
     rig.bus.fault_next[ESCROW] = Fault.ANSWER_LOST
-    rig.do(SettleBill(stack=stack))
+    rig.settle(stack=stack)
     rig.sim.insert(2)  # the next customer's note is in escrow soon
     rig.run(20)
     assert rig.sim.truth().escrow_orders == ((1, stack),)
@@ -245,7 +246,7 @@ def test_an_order_that_was_not_heard_is_repeated_after_a_while(stack: bool) -> N
     rig.ready(ALL)
     rig.escrowed(1)
     rig.bus.fault_next[ESCROW] = Fault.COMMAND_LOST
-    rig.do(SettleBill(stack=stack))
+    rig.settle(stack=stack)
     asked_s = rig.now_s
     rig.until(BillIn if stack else BillReturned)
     assert rig.sim.truth().escrow_orders == ((1, stack),)
@@ -260,7 +261,7 @@ def test_an_order_waits_for_a_poll_that_was_answered_just_before() -> None:
     rig.bus.silent = True
     rig.run(1)
     rig.sent.clear()
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     rig.run(1)
     assert STACK not in rig.sent
     rig.bus.silent = False
@@ -274,7 +275,7 @@ def test_a_busy_validator_is_not_asked_again_until_it_is_done() -> None:
     rig.run(0.5)
     rig.bus.fault_next[ESCROW] = Fault.COMMAND_LOST
     rig.sim.report_lasting(b"\x03")
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     rig.run(15)
     assert rig.sent.count(STACK) == 1
 
@@ -284,7 +285,7 @@ def test_an_escrow_order_without_any_outcome_ends_with_a_new_start() -> None:
     rig.ready(ALL)
     rig.sim.report(b"\x91")
     rig.run(0.5)
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     events = rig.until(BillsReady)
     assert DeviceFault("validator", "invalid_escrow_request") in events
     assert [event for event in events if isinstance(event, BillsLost)] == [BillsLost("escrow_timeout")]
@@ -320,7 +321,7 @@ def test_a_note_that_a_killed_process_ordered_to_be_stacked_is_credited(killed_s
     rig = BillRig()
     rig.ready(ALL)
     rig.escrowed(3)
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     rig.until_sent(STACK)
     rig.run(killed_s)
     rig.restart()
@@ -371,7 +372,7 @@ def test_a_note_whose_stacking_was_cut_off_by_a_reset_is_found_by_the_counts(
     rig = BillRig(SimValidator(recycler))
     rig.ready(ALL)
     rig.escrowed(1)
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     rig.run(0.5)
     rig.sim.reset()
     events = rig.until(BillsReady)
@@ -386,7 +387,7 @@ def test_a_note_whose_return_was_cut_off_by_a_reset_is_not_credited() -> None:
     rig = BillRig()
     rig.ready(ALL)
     rig.escrowed(1)
-    rig.do(SettleBill(stack=False))
+    rig.settle(stack=False)
     rig.run(0.2)
     rig.sim.reset()
     rig.until(BillsReady)
@@ -420,7 +421,7 @@ def test_a_note_stacked_while_the_bus_was_away_is_credited() -> None:
     rig = BillRig()
     rig.ready(ALL)
     rig.escrowed(1)
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     rig.run(0.3)
     rig.dialogue.closed("port_lost", rig.now_s)
     rig.now_s += 3
@@ -448,7 +449,7 @@ def test_a_full_stacker_takes_no_notes_until_it_is_emptied() -> None:
     rig = BillRig(SimValidator(stacker=STACKER_CAPACITY - 1))
     rig.ready(ALL)
     rig.escrowed(1)
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     assert rig.run(3) == [IN_BOX, StackerChanged(full=True, bills=STACKER_CAPACITY)]
     assert rig.sim.truth().enabled_mask == 0
     rig.sim.empty_cashbox()
@@ -620,7 +621,7 @@ def test_no_reply_whatever_breaks_the_driver(replies: list[tuple[float, Reply]])
         now_s += wait_s
         driver.perform(PayOutBills((1, 2)), now_s)
         driver.perform(AcceptBills(ALL), now_s)
-        driver.perform(SettleBill(stack=True), now_s)
+        driver.perform(SettleBill(0, stack=True), now_s)
         block = driver.next_request(now_s)
         if block is not None:
             driver.on_reply(block, reply, now_s)

@@ -23,6 +23,7 @@ from edge.mdb.coin_expansion import (
     parse_diagnostics,
     parse_identification,
     payout_commands,
+    pays_greedily,
 )
 from edge.mdb.frame import Block, Data, Reply, block_from_wire, block_to_wire, reply_from_wire, reply_to_wire
 
@@ -119,3 +120,14 @@ def test_payout_commands_pay_exactly_the_value_of_the_coins(coins: list[int]) ->
     assert all(block.head == 0x0F and block.data[0] == Sub.PAYOUT for block in commands)
     if coins and not any(coins[:-1]):
         assert all(value % CREDITS[len(coins) - 1] == 0 for value in values)  # made of these coins alone
+
+
+@pytest.mark.parametrize(
+    ("tubes", "found"),
+    [((0, 0, 3, 1), False), ((0, 1, 3, 1), True), ((0, 0, 3, 0), True), ((12, 0, 0, 0), True)],
+)
+def test_a_changer_that_takes_the_highest_coins_first_may_not_find_the_others(
+    tubes: tuple[int, ...],
+    found: bool,
+) -> None:
+    assert pays_greedily([12], CREDITS, tubes) is found

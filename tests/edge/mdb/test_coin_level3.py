@@ -270,3 +270,10 @@ def test_replies_to_level_3_blocks_that_come_too_late_change_nothing() -> None:
             assert not any(isinstance(event, PayoutEnded | ChangerReady | CoinIn) for event in events)
     driver.perform(PayOut((1,), ()), now_s)
     assert driver.next_request(now_s + 1) == Block(0x0D, b"\x10")
+
+
+def test_a_value_that_the_changer_would_not_find_is_paid_by_type() -> None:
+    rig = Level3Rig(SimChangerLevel3(tubes=(0, 0, 3, 1)))
+    rig.ready()
+    assert rig.pay(0, 0, 3) == PayoutEnded(padded(0, 0, 0, 1))
+    assert rig.sim.truth().paid == {2: 3}

@@ -15,7 +15,7 @@ from edge.mdb.recycler_codes import (
     Expansion,
     dispense_bill,
 )
-from edge.sale.effects import AcceptBills, PayOutBills, SettleBill
+from edge.sale.effects import AcceptBills, PayOutBills
 from edge.sale.events import (
     BillEscrowed,
     BillIn,
@@ -153,7 +153,7 @@ def test_a_payout_waits_for_the_note_in_escrow() -> None:
     rig.do(PayOutBills((1,)))
     rig.run(3)
     assert b"R,37,06000001" not in rig.sent
-    rig.do(SettleBill(stack=True))
+    rig.settle(stack=True)
     assert rig.until(BillPayoutEnded) == [
         BillIn(1, 1000, BillRoute.RECYCLER),
         BillPayoutEnded(notes(4, 5)),
@@ -254,7 +254,7 @@ def test_the_note_returned_while_a_payout_waits() -> None:
     rig.sim.insert(1)
     assert BillEscrowed(1, 1000) in rig.until(BillEscrowed)
     rig.do(PayOutBills((1,)))
-    rig.do(SettleBill(stack=False))
+    rig.settle(stack=False)
     assert rig.until(BillPayoutEnded) == [BillReturned(1, 1000), BillPayoutEnded(notes(4, 4))]
 
 

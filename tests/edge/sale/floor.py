@@ -129,7 +129,8 @@ class Floor:
                 assert self.notes_out is None, "notes are ordered twice"
                 assert all(n <= have for n, have in zip(bills, self.recycled, strict=True))
                 self.notes_out = bills
-            case act.SettleBill(stack):
+            case act.SettleBill(bill, stack):
+                assert self.escrow in {None, bill}
                 self._settle_bill(stack=stack)
             case act.AcceptCoins() | act.AcceptBills():
                 pass
