@@ -14,6 +14,8 @@ from shared import records as m
 def changer_ready(machine: Machine, state: State, event: ev.ChangerReady, _now_s: float) -> Step:
     same = event.values_minor == state.values_minor
     state = replace(state, changer="", accepting=None, values_minor=event.values_minor)
+    if state.paying is not None:
+        state = replace(state, paying=replace(state.paying, cut=True, lost=state.paying.lost or not same))
     if same:
         return payout.coins_ended(machine, state, event.tubes)
     # The first changer ever, or another one: its tubes say nothing about ours.
@@ -39,6 +41,8 @@ def bills_ready(machine: Machine, state: State, event: ev.BillsReady, _now_s: fl
     state = replace(
         state, validator="", notes_accepted=None, escrow=False, note_values_minor=event.values_minor
     )
+    if state.paying is not None:
+        state = replace(state, paying=replace(state.paying, cut=True, lost=state.paying.lost or not same))
     if same:
         return payout.notes_ended(machine, state, event.recycled)
     if state.paying is None or not state.paying.notes_open:

@@ -37,7 +37,9 @@ def _settle(machine: Machine, done: Step) -> Step:
         records = (*records, m.Applied(price_version=state.prices.version))
     state, effects = let_in(state, machine.policy)
     assert state.balanced(), state
-    return Step(state, records, (*done.effects, *effects))
+    # What is let in comes first: no coin falls into a payout that has begun, and the changer's driver takes
+    # AcceptCoins for the word that its start was read.
+    return Step(state, records, (*effects, *done.effects))
 
 
 def _nothing(_machine: Machine, state: State, _event: ev.Event, _now_s: float) -> Step:

@@ -3,6 +3,7 @@
 A payout cut by a reset, a lost answer or a power cut ends the same way: counts before against counts after.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
@@ -19,27 +20,40 @@ from shared import records as m
 # were loaded by hand.
 MAX_FOUND_COINS: Final = 8
 
+Reason = Literal["change", "refund"]
 
-def start(machine: Machine, state: State, reason: Literal["change", "refund"]) -> Step:
+
+def start(machine: Machine, state: State, reason: Reason) -> Step:
     """Pay the credit back as far as coins and notes can. With nothing to pay from, the credit stays: the
-    customer may still buy, or press the lever again; change after a sale is then owed.
+    customer may still buy, or press the lever again; change is owed where the operator wants that.
     """
     if state.credit_minor == 0:
         return Step(replace(state, phase=Phase.IDLE))
+    done = _order(state, reason, state.credit_minor, frozenset())
+    if done is not None:
+        return done
+    if reason == "change" and machine.policy.without_change == "owe" and not state.changer:
+        return owe(machine, replace(state, credit_minor=0), state.credit_minor, "no_change")
+    return Step(told(replace(state, phase=Phase.CREDIT), "no change now: choose a product"))
+
+
+def _order(state: State, reason: Reason, amount_minor: int, avoid: frozenset[int]) -> Step | None:
+    """Order coins and notes for an amount; None where there are none for any part of it."""
     values, counts = payable(state)
-    plan = coins_for(state.credit_minor, values, counts)
-    coins, notes = plan[: len(state.values_minor)], plan[len(state.values_minor) :]
+    counts = tuple(0 if kind in avoid else count for kind, count in enumerate(counts))
+    plan = coins_for(amount_minor, values, counts)
     if not any(plan):
-        if reason == "change" and machine.policy.without_change == "owe" and not state.changer:
-            return owe(machine, replace(state, credit_minor=0), state.credit_minor, "no_change")
-        return Step(told(replace(state, phase=Phase.CREDIT), "no change now: choose a product"))
+        return None
+    coins, notes = plan[: len(state.values_minor)], plan[len(state.values_minor) :]
     paying = Paying(
-        wanted_minor=state.credit_minor,
+        wanted_minor=amount_minor,
         reason=reason,
+        plan=plan,
         tubes_before=state.tubes,
         recycled_before=state.recycled,
         coins_open=any(coins),
         notes_open=any(notes),
+        avoid=avoid,
     )
     effects: tuple[Effect, ...] = (PayOut(coins, state.tubes),) if any(coins) else ()
     if any(notes):
@@ -54,9 +68,28 @@ def coins_ended(machine: Machine, state: State, tubes: tuple[int, ...]) -> Step:
         return recount(state, tubes)
     left_minor = worth(paying.tubes_before, state.values_minor) - worth(tubes, state.values_minor)
     paid_minor = max(0, min(left_minor, paying.wanted_minor - paying.paid_minor))
-    paying = replace(paying, coins_open=False, paid_minor=paying.paid_minor + paid_minor)
+    coins = len(state.values_minor)
+    paying = replace(
+        _without_missing(paying, 0, paying.plan[:coins], paying.tubes_before, tubes),
+        coins_open=False,
+        paid_minor=paying.paid_minor + paid_minor,
+    )
     state = replace(state, paying=paying, tubes=tubes)
     return _end(machine, state, _difference(state, paid_minor - left_minor))
+
+
+def _without_missing(
+    paying: Paying, first: int, plan: Sequence[int], before: Sequence[int], after: Sequence[int]
+) -> Paying:
+    """Types of which fewer came than were ordered are not ordered again; after a cut nobody knows which."""
+    if paying.cut:
+        return paying
+    missing = (
+        first + kind
+        for kind, count in enumerate(plan)
+        if count and before[kind] - (after[kind] if kind < len(after) else 0) < count
+    )
+    return replace(paying, avoid=paying.avoid.union(missing))
 
 
 def notes_ended(machine: Machine, state: State, recycled: tuple[int, ...]) -> Step:
@@ -67,8 +100,9 @@ def notes_ended(machine: Machine, state: State, recycled: tuple[int, ...]) -> St
     values = state.note_values_minor
     left_minor = worth(paying.recycled_before, values) - worth(recycled, values)
     paid_minor = max(0, min(left_minor, paying.wanted_minor - paying.paid_minor))
+    coins = len(state.values_minor)
     paying = replace(
-        paying,
+        _without_missing(paying, coins, paying.plan[coins:], paying.recycled_before, recycled),
         notes_open=False,
         paid_minor=paying.paid_minor + paid_minor,
         paid_notes_minor=paid_minor,
@@ -78,7 +112,7 @@ def notes_ended(machine: Machine, state: State, recycled: tuple[int, ...]) -> St
 
 
 def _end(machine: Machine, state: State, records: tuple[m.Body, ...]) -> Step:
-    """Once both parts are over: book what was paid, owe what was not."""
+    """Once both parts are over: book what was paid, and see to the rest."""
     paying = state.paying
     assert paying is not None
     if paying.coins_open or paying.notes_open:
@@ -88,20 +122,33 @@ def _end(machine: Machine, state: State, records: tuple[m.Body, ...]) -> Step:
         paid_minor=paying.paid_minor,
         paid_notes_minor=paying.paid_notes_minor,
         currency=state.prices.currency,
-        reason="change" if paying.reason == "change" else "refund",
+        reason=paying.reason,
     )
-    short_minor = paying.wanted_minor - paying.paid_minor
-    credit_minor = state.credit_minor - paying.wanted_minor  # a coin may have come in meanwhile
+    credit_minor = state.credit_minor - paying.paid_minor  # with coins that came in meanwhile
     state = replace(
         add_totals(state, paid_out_minor=paying.paid_minor),
         phase=Phase.CREDIT if credit_minor else Phase.IDLE,
         credit_minor=credit_minor,
         paying=None,
     )
-    if not short_minor:
-        return Step(state, (paid, *records))
-    owed = owe(machine, state, short_minor, "tubes_ran_short")
-    return Step(owed.state, (paid, *records, *owed.records))
+    done = _rest(machine, state, paying) if paying.paid_minor < paying.wanted_minor else Step(state)
+    return Step(done.state, (paid, *records, *done.records), done.effects)
+
+
+def _rest(machine: Machine, state: State, paying: Paying) -> Step:
+    """What did not come is ordered from other types, and in the end owed; a payout that was cut goes on.
+
+    Counts were read in between, so nothing is paid twice. Each round leaves out a type, or had been cut.
+    """
+    short_minor = paying.wanted_minor - paying.paid_minor
+    if not paying.lost:
+        again = _order(state, paying.reason, short_minor, paying.avoid)
+        if again is not None:
+            return again
+        if state.changer:
+            return Step(state)  # not yet ready again: the customer presses the lever once more
+    state = replace(state, credit_minor=state.credit_minor - short_minor)
+    return owe(machine, state, short_minor, "tubes_ran_short")
 
 
 def owe(machine: Machine, state: State, amount_minor: int, reason: str) -> Step:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from shared.fields import Tender
 from shared.messages import PriceList
@@ -67,14 +68,23 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Paying:
-    """Coins and notes ordered, and the counts before: what was paid is the difference, never the order."""
+    """Coins and notes ordered, and the counts before: what was paid is the difference, never the order.
+
+    `cut`: a restart or a loss came in between, so that less may have been ordered than was planned. `lost`:
+    another changer or recycler is there now, and nobody can say what the old one paid. `avoid`: coin and note
+    types (the latter counted on from the former) that did not come when they were ordered.
+    """
 
     wanted_minor: int
-    reason: str
+    reason: Literal["change", "refund"]
+    plan: tuple[int, ...]
     tubes_before: tuple[int, ...]
     recycled_before: tuple[int, ...] = ()
     coins_open: bool = True
     notes_open: bool = False
+    cut: bool = False
+    lost: bool = False
+    avoid: frozenset[int] = frozenset()
     paid_minor: int = 0
     paid_notes_minor: int = 0
 
