@@ -68,8 +68,8 @@ def test_killed_at_any_moment_while_selling_offline(tmp_path: Path) -> None:
         assert sales  # a vend in doubt waits 20 s for the board's word, longer than most lives here
         assert len(doubtful) <= kills
         assert len(sales) - len(doubtful) <= machine.hardware().sales <= len(sales)
-        # Every cent is a sale, was paid back, is owed, or is still the customer's credit. What a reader charged
-        # in the moment that nobody was there to hear of it is named.
+        # Every cent is a sale, was paid back, is owed, or is still credit. What a reader charged in the
+        # moment when nobody was there to hear of it is named.
         sold_minor = sum(sale["paid_minor"] for sale in sales)
         owed_minor = sum(record["amount_minor"] for record in records if record["kind"] == "owed")
         unheard = [r for r in records if r["kind"] == "fault" and r["code"] == "authorisation_in_doubt"]
