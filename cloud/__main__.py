@@ -58,10 +58,16 @@ def prices() -> None:
 @prices.command("set")
 @click.option("--machine", "machines", multiple=True, help="A machine; may be given several times.")
 @click.option("--all", "everywhere", is_flag=True, help="Every machine that has such slots.")
+@click.option("--card", "by_card", is_flag=True, help="The price for cards, where it is another.")
 @click.argument("changes", nargs=-1, required=True, metavar="SLOT=PRICE...")
 @click.pass_obj
 def set_prices(
-    settings: CloudSettings, machines: Sequence[str], changes: Sequence[str], *, everywhere: bool
+    settings: CloudSettings,
+    machines: Sequence[str],
+    changes: Sequence[str],
+    *,
+    everywhere: bool,
+    by_card: bool,
 ) -> None:
     """Want new prices: `prices set --all A1=1.60 B2=2.00`."""
     if bool(machines) == everywhere:
@@ -73,7 +79,8 @@ def set_prices(
             raise click.UsageError(f"{text!r}: write SLOT=PRICE, such as A1=1.60, each slot once")
         amounts[slot] = amount
     with _store(settings) as store:
-        lists = price_desk.change(store, None if everywhere else machines, amounts, time.time_ns())
+        chosen = None if everywhere else machines
+        lists = price_desk.change(store, chosen, amounts, time.time_ns(), "card" if by_card else "cash")
     for name, wanted in lists.items():
         click.echo(f"{name}: price list version {wanted.version} wanted")
 
@@ -96,11 +103,12 @@ def show_prices(settings: CloudSettings, machine: str | None, *, as_json: bool) 
         return "-" if amount_minor is None else money.text(amount_minor, currency)
 
     _print(
-        ("machine", "slot", "wanted", "applied", "charged", ""),
+        ("machine", "slot", "tender", "wanted", "applied", "charged", ""),
         [
             (
                 row.machine,
                 row.slot,
+                row.tender,
                 *(text(m, row.currency) for m in (row.wanted_minor, row.applied_minor, row.charged_minor)),
                 row.trouble,
             )

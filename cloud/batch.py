@@ -16,6 +16,7 @@ from shared.fields import explain
 from shared.messages import Receipt, Refusal, Reported, Status, Stock
 from shared.records import Header, Record, RecordError, Sale, parse_record
 
+PRICED: Final = ("cash", "card")  # tenders that a price list has prices for
 RECEIPT_ENTRIES: Final = 1_000  # as many as a Receipt may list
 
 
@@ -62,10 +63,11 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Charged:
-    """The price a customer paid in cash last at a slot. Other tenders have prices and discounts."""
+    """The price a customer was asked last at one slot, for one tender."""
 
     machine: str
     slot: str
+    tender: str
     price_minor: int
     price_version: int
     at_ns: int
@@ -79,7 +81,7 @@ class Batch:
     status: dict[str, Status] = field(default_factory=dict)
     reported: dict[str, Reported] = field(default_factory=dict)
     stock: dict[str, Stock] = field(default_factory=dict)
-    charged: dict[tuple[str, str], Charged] = field(default_factory=dict)
+    charged: dict[tuple[str, str, str], Charged] = field(default_factory=dict)
     heard: set[str] = field(default_factory=set)  # machines that spoke just now; retained words are old
 
 
@@ -122,7 +124,7 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
         header = record.header
         key = (machine, header.epoch, header.seq)
         batch.lines.append(Line(record_line(record), key, message, item))
-        if isinstance(record.body, Sale) and record.body.tenders[0].tender == "cash":
+        if isinstance(record.body, Sale):
             _charge(batch, header, record.body)
 
 
@@ -137,12 +139,11 @@ def _record(item: object, machine: str, topic: topics.Topic) -> Record:
 
 
 def _charge(batch: Batch, header: Header, sale: Sale) -> None:
-    key = (header.machine, sale.slot)
+    tender = sale.tenders[0].tender
+    key = (header.machine, sale.slot, tender)
     known = batch.charged.get(key)
-    if known is None or known.at_ns < header.at_ns:
-        batch.charged[key] = Charged(
-            header.machine, sale.slot, sale.price_minor, sale.price_version, header.at_ns
-        )
+    if tender in PRICED and (known is None or known.at_ns < header.at_ns):
+        batch.charged[key] = Charged(*key, sale.price_minor, sale.price_version, header.at_ns)
 
 
 def _snapshot(batch: Batch, message: Arrived, machine: str, model: type[BaseModel]) -> None:

@@ -2,19 +2,22 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from cloud.store import Store, StoreError
 from shared import money
 from shared.messages import PriceList, Reported
 
+Tender = Literal["cash", "card"]
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One slot's price in the three columns, minor units; None where nothing is known."""
+    """One slot's price for one tender in the three columns, minor units; None where nothing is known."""
 
     machine: str
     slot: str
+    tender: Tender
     currency: str
     wanted_minor: int | None
     applied_minor: int | None
@@ -37,42 +40,54 @@ class Row:
 
 
 def table(store: Store) -> list[Row]:
+    """Cards have a row of their own where they have a price of their own, wanted or applied."""
     rows: list[Row] = []
     for known in store.machines():
-        machine = known["machine"]
         reported = Reported.model_validate_json(known["reported"]) if known["reported"] else None
-        wanted = store.wanted(machine)
-        charged = store.charged(machine)
-        slots = {
-            *(wanted.prices if wanted else ()),
-            *(reported.prices.prices if reported else ()),
-            *charged,
-        }
-        currency = (wanted or (reported.prices if reported else None)) or None
-        rows += [
-            Row(
-                machine=machine,
-                slot=slot,
-                currency=currency.currency if currency else "",
-                wanted_minor=wanted.prices.get(slot) if wanted else None,
-                applied_minor=reported.prices.prices.get(slot) if reported else None,
-                charged_minor=charged[slot]["price_minor"] if slot in charged else None,
-                wanted_version=wanted.version if wanted else None,
-                applied_version=reported.prices.version if reported else None,
-                charged_version=charged[slot]["price_version"] if slot in charged else None,
-                refused=reported.refused.reason if reported and reported.refused else "",
-            )
-            for slot in sorted(slots)
-        ]
+        rows += _rows(known["machine"], reported, store.wanted(known["machine"]), store)
     return rows
 
 
+def _rows(machine: str, reported: Reported | None, wanted: PriceList | None, store: Store) -> list[Row]:
+    charged = store.charged(machine)
+    lists = [prices for prices in (wanted, reported.prices if reported else None) if prices]
+    slots = {*(slot for prices in lists for slot in prices.prices), *(slot for slot, _ in charged)}
+    own = {slot for prices in lists for slot in prices.card_prices}
+    keys: list[tuple[str, Tender]] = [(slot, "cash") for slot in slots]
+    keys += [(slot, "card") for slot in own]
+    return [
+        Row(
+            machine=machine,
+            slot=slot,
+            tender=tender,
+            currency=lists[0].currency if lists else "",
+            wanted_minor=_price(wanted, slot, tender),
+            applied_minor=_price(reported.prices if reported else None, slot, tender),
+            charged_minor=charged[slot, tender]["price_minor"] if (slot, tender) in charged else None,
+            wanted_version=wanted.version if wanted else None,
+            applied_version=reported.prices.version if reported else None,
+            charged_version=charged[slot, tender]["price_version"] if (slot, tender) in charged else None,
+            refused=reported.refused.reason if reported and reported.refused else "",
+        )
+        for slot, tender in sorted(keys)
+    ]
+
+
+def _price(prices: PriceList | None, slot: str, tender: Tender) -> int | None:
+    return prices.of(slot, tender) if prices and slot in prices.prices else None
+
+
 def change(
-    store: Store, machines: Sequence[str] | None, amounts: Mapping[str, str], at_ns: int
+    store: Store,
+    machines: Sequence[str] | None,
+    amounts: Mapping[str, str],
+    at_ns: int,
+    tender: Tender = "cash",
 ) -> dict[str, PriceList]:
     """Want new prices at some slots; other slots keep theirs. All machines named, or none, are changed.
 
-    `machines`: None is every machine that has these slots. `amounts`: major units as typed, by slot.
+    `machines`: None is every machine that has these slots. `amounts`: major units as typed, by slot. Cards
+    pay what cash pays until they have a price of their own.
     Raises StoreError or ValueError in the operator's words.
     """
     reported = {
@@ -90,29 +105,25 @@ def change(
     currencies = sorted({reported[machine].currency for machine in machines})
     if len(currencies) > 1:
         raise StoreError(f"these machines sell in {' and '.join(currencies)}; change one currency at a time")
-    lists = {m: _changed(m, reported[m], store.wanted(m), amounts) for m in machines}
+    lists = {m: _changed(m, reported[m], store.wanted(m), amounts, tender) for m in machines}
     store.want(lists, at_ns)
     return lists
 
 
 def _changed(
-    machine: str, applied: PriceList, wanted: PriceList | None, amounts: Mapping[str, str]
+    machine: str, applied: PriceList, wanted: PriceList | None, amounts: Mapping[str, str], tender: Tender
 ) -> PriceList:
     """The slots are those the machine has: it refuses a list with others, or without one of them."""
     unknown = sorted(amounts.keys() - applied.prices.keys())
     if unknown:
         raise StoreError(f"{machine}: no slot {unknown[0]}; it has {', '.join(sorted(applied.prices))}")
-    prices = dict(applied.prices)
+    prices, by_card = dict(applied.prices), dict(applied.card_prices)
     version = applied.version
     if wanted is not None:
         version = max(version, wanted.version)
         if wanted.currency == applied.currency:
             prices |= {slot: price for slot, price in wanted.prices.items() if slot in prices}
-    prices |= {slot: money.parse(amount, applied.currency) for slot, amount in amounts.items()}
-    by_card = (wanted or applied).card_prices
-    return PriceList(
-        version=version + 1,
-        currency=applied.currency,
-        prices=prices,
-        card_prices={slot: price for slot, price in by_card.items() if slot in prices},
-    )
+            by_card = {slot: price for slot, price in wanted.card_prices.items() if slot in prices}
+    changed = prices if tender == "cash" else by_card
+    changed |= {slot: money.parse(amount, applied.currency) for slot, amount in amounts.items()}
+    return PriceList(version=version + 1, currency=applied.currency, prices=prices, card_prices=by_card)

@@ -17,10 +17,11 @@ CREATE TABLE machine (
 CREATE TABLE charged (
     machine       TEXT NOT NULL,
     slot          TEXT NOT NULL,
+    tender        TEXT NOT NULL,                 -- cash | card: each may have a price of its own
     price_minor   INTEGER NOT NULL,
     price_version INTEGER NOT NULL,
     at_ns         INTEGER NOT NULL,
-    PRIMARY KEY (machine, slot)
+    PRIMARY KEY (machine, slot, tender)
 ) STRICT;
 
 CREATE TABLE dead_letter (

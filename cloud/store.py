@@ -65,11 +65,12 @@ class Store:
                 [(machine, at_ns) for machine in batch.heard],
             )
             self._db.executemany(
-                "INSERT INTO charged VALUES (?, ?, ?, ?, ?) ON CONFLICT (machine, slot) DO UPDATE SET "
+                "INSERT INTO charged VALUES (?, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (machine, slot, tender) DO UPDATE SET "
                 "price_minor = excluded.price_minor, price_version = excluded.price_version, "
                 "at_ns = excluded.at_ns WHERE excluded.at_ns > at_ns",
                 [
-                    (c.machine, c.slot, c.price_minor, c.price_version, c.at_ns)
+                    (c.machine, c.slot, c.tender, c.price_minor, c.price_version, c.at_ns)
                     for c in batch.charged.values()
                 ],
             )
@@ -128,9 +129,10 @@ class Store:
     def machines(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self._db.execute("SELECT * FROM machine ORDER BY machine")]
 
-    def charged(self, machine: str) -> dict[str, dict[str, Any]]:
+    def charged(self, machine: str) -> dict[tuple[str, str], dict[str, Any]]:
+        """By slot and tender."""
         rows = self._db.execute("SELECT * FROM charged WHERE machine = ?", (machine,))
-        return {row["slot"]: dict(row) for row in rows}
+        return {(row["slot"], row["tender"]): dict(row) for row in rows}
 
     def dead_letters(self, limit: int) -> list[dict[str, Any]]:
         """The newest first."""

@@ -126,4 +126,6 @@ def _reported(fleet: Fleet) -> set[str]:
 
 def _row(fleet: Fleet) -> dict[str, Any]:
     rows: list[dict[str, Any]] = fleet.cloud.json("prices", "show")
-    return next(row for row in rows if row["machine"] == OFFLINE and row["slot"] == SLOT)
+    return next(
+        row for row in rows if row["machine"] == OFFLINE and row["slot"] == SLOT and row["tender"] == "cash"
+    )

@@ -171,10 +171,13 @@ def test_charged_is_the_newest_sale_of_a_slot() -> None:
             arrived("m1", sale("m1", 2), sale("m1", 1, slot="B2", price_minor=90)),
         ]
     )
-    assert {(c.machine, c.slot): c.price_minor for c in batch.charged.values()} == {
-        ("m1", "A1"): 170,
-        ("m1", "B2"): 90,
+    assert {(c.machine, c.slot, c.tender): c.price_minor for c in batch.charged.values()} == {
+        ("m1", "A1", "cash"): 170,
+        ("m1", "B2", "cash"): 90,
     }
+    card, free = ({"tender": tender, "amount_minor": 0} for tender in ("card", "free"))
+    batch = digest([arrived("m1", sale("m1", 4, tenders=(card,)), sale("m1", 5, tenders=(free,)))])
+    assert [c.tender for c in batch.charged.values()] == ["card"]
 
 
 def test_receipts_of_a_scattered_batch_stay_within_their_limits() -> None:

@@ -90,7 +90,7 @@ def test_dead_letters_come_newest_first_and_as_many_as_asked(store: Store) -> No
 def test_charged_is_the_newest_whatever_comes_late(store: Store) -> None:
     keep(store, arrived("m1", sale("m1", 5, price_minor=200)))
     keep(store, arrived("m1", sale("m1", 4, price_minor=100)))
-    assert store.charged("m1")["A1"]["price_minor"] == 200
+    assert store.charged("m1")["A1", "cash"]["price_minor"] == 200
 
 
 def test_a_retained_word_is_kept_and_is_no_sign_of_life(store: Store) -> None:
@@ -196,3 +196,13 @@ class TestPrices:
         assert [row.trouble for row in desk.table(store)] == ["", ""], "charged before the change"
         keep(store, arrived("m1", sale("m1", 2, price_version=1)))
         assert desk.table(store)[0].trouble == "charged otherwise"
+
+    def test_cards_have_prices_of_their_own_where_somebody_set_them(self, store: Store) -> None:
+        keep(store, reported("m1", A1=150, B2=90))
+        desk.change(store, ["m1"], {"A1": "1.40"}, 1, "card")
+        desk.change(store, ["m1"], {"A1": "1.60"}, 2)
+        assert [(row.slot, row.tender, row.wanted_minor) for row in desk.table(store)] == [
+            ("A1", "card", 140),
+            ("A1", "cash", 160),
+            ("B2", "cash", 90),
+        ]
