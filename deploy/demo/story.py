@@ -12,6 +12,7 @@ from deploy.demo.machine import Books, SimulatedMachine
 from shared import money
 
 OFFLINE: Final = "m2"
+NO_READER: Final = "m3"
 SLOT: Final = "A1"
 NEW_PRICE_MINOR: Final = 180
 _ROUND: Final[Sequence[Callable[[SimulatedMachine], None]]] = (
@@ -46,6 +47,8 @@ def play(fleet: Fleet, say: Say) -> dict[str, Any]:
     offline_sales = offline.status()["sales"] - before
     say(f"{OFFLINE} sold {offline_sales} offline and owes {offline.status()['owed']} records")
 
+    _a_reader_loses_its_network(machines[NO_READER], say)
+
     say(f"the price of {SLOT} is set to {money.text(NEW_PRICE_MINOR, 'EUR')} for all machines")
     fleet.cloud.command("prices", "set", "--all", f"{SLOT}={NEW_PRICE_MINOR / 100:.2f}")
     for machine in machines.values():
@@ -61,6 +64,19 @@ def play(fleet: Fleet, say: Say) -> dict[str, Any]:
     wait_for("nothing is owed", lambda: all(m.status()["owed"] == 0 for m in machines.values()))
     wait_for("the cloud saw the new price charged", lambda: _row(fleet)["charged_minor"] == NEW_PRICE_MINOR)
     return _close(fleet, offline_sales, started_s)
+
+
+def _a_reader_loses_its_network(machine: SimulatedMachine, say: Say) -> None:
+    """The reader has a SIM of its own: it may be offline while the machine is online, and the other way round."""
+    machine.reader.network(up=False)
+    wait_for(f"{machine.name} takes no cards", lambda: not _takes_cards(machine))
+    say(f"the card reader of {machine.name} loses its own network: {_tenders(machine)}")
+    machine.reader.network(up=True)
+    wait_for(f"{machine.name} takes cards again", lambda: _takes_cards(machine))
+
+
+def _takes_cards(machine: SimulatedMachine) -> bool:
+    return bool(machine.status()["tenders"]["card"]["available"])
 
 
 def _close(fleet: Fleet, offline_sales: int, started_s: float) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from edge.sale.accept import can_change, takes_card
 from edge.sale.motor import start_motor
 from edge.sale.state import Phase, State, Vend, add_totals, told
 from edge.sale.step import Machine, Step
+from edge.sale.tenders import words
 from shared import money
 from shared import records as m
 from shared.fields import Tender
@@ -79,7 +80,7 @@ def _cannot_sell(state: State, slot: str) -> str:
     if not state.disk_ok:
         return "out of service: journal disk full"
     if state.board:
-        return "out of service: motor board " + state.board
+        return "out of service: " + words("motor board", state.board)
     return "sold out" if state.stock[slot] == 0 else ""
 
 
@@ -94,7 +95,7 @@ def _cannot_pay(machine: Machine, state: State, slot: str) -> str:
     if machine.policy.without_change == "owe":
         return ""
     if state.changer:
-        return "no change now: changer " + state.changer
+        return "no change now: " + words("coin changer", state.changer)
     return "no change: insert the exact amount"
 
 

@@ -398,7 +398,7 @@ def test_change_from_a_changer_that_is_away_is_refused_and_the_exact_sale_is_not
     s.insert(50)
     s.insert(20)
     s.run(ev.ChangerLost("silent"), ev.SlotSelected("B1"))
-    assert s.state.message == "no change now: changer silent"
+    assert s.state.message == "no change now: coin changer does not answer"
     s.insert(10)
     s.insert(50)
     s.insert(20)
