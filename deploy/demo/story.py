@@ -67,7 +67,7 @@ def play(fleet: Fleet, say: Say) -> dict[str, Any]:
 
 
 def _a_reader_loses_its_network(machine: SimulatedMachine, say: Say) -> None:
-    """The reader has a SIM of its own: it may be offline while the machine is online, and the other way round."""
+    """The reader has a SIM of its own: either may be offline while the other is not."""
     machine.reader.network(up=False)
     wait_for(f"{machine.name} takes no cards", lambda: not _takes_cards(machine))
     say(f"the card reader of {machine.name} loses its own network: {_tenders(machine)}")
