@@ -20,8 +20,9 @@ def takes_cash(state: State) -> bool:
     """More money helps: something may be sold, and there is something that costs more than the credit."""
     if not sells(state):
         return False
-    # With a product chosen at a reader that waits for a card, a coin says that the customer pays cash.
-    waiting = state.phase is Phase.AUTHORISING and not state.credit_minor
+    # While a reader waits for a card to pay for what was chosen, a coin says that the customer pays cash.
+    asked = state.phase is Phase.AUTHORISING and state.card is not None and not state.card.session
+    waiting = asked and not state.credit_minor
     if state.phase not in {Phase.IDLE, Phase.CREDIT} and not waiting:
         return False
     return state.credit_minor < max(_prices(state), default=0)

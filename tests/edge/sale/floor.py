@@ -446,7 +446,8 @@ class Floor:
             others = [r for n, r in self.readers.items() if n != state.card.reader]
             assert not any(r.enabled and r.up for r in others), "one customer at a time"
             cash = (state.accepting and not state.changer) or (state.notes_accepted and not state.validator)
-            assert state.phase is Phase.AUTHORISING or not cash, "one tender at a time"
+            waits_for_a_card = state.phase is Phase.AUTHORISING and not state.card.session
+            assert waits_for_a_card or not cash, "one tender at a time"
         if self.in_motion():
             return
         assert state.tubes in {(), tuple(self.tubes)} or bool(state.changer)
