@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from edge.config import EdgeSettings
+from edge.technician.client import NoAnswer, ask
 from edge.technician.trouble import CommandError
 from shared import money
 
@@ -17,6 +19,17 @@ def last_word(path: Path) -> str:
         raise CommandError(
             f"{path}: {error.strerror}; the machine has not been started since this computer was"
         ) from None
+
+
+def answers(settings: EdgeSettings) -> bool:
+    """Whether the machine runs, as far as its socket tells. The journal's lock is not for looking: a machine
+    that starts in that moment would be refused it.
+    """
+    try:
+        ask(settings.screen_socket, "/status")
+    except NoAnswer:
+        return False
+    return True
 
 
 def text(status: Mapping[str, Any]) -> str:

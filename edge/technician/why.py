@@ -4,20 +4,15 @@ The journal admits one process. So a running machine is asked through its techni
 machine that is stopped the file itself is read.
 """
 
-import http.client
-import json
-import socket
 from pathlib import Path
-from typing import Any, Final
 
 from edge.config import EdgeSettings
 from edge.store.journal import JournalError
 from edge.store.kept import Kept
 from edge.store.reader import JournalInUse, reading
+from edge.technician.client import NoAnswer, ask
 from edge.technician.timeline import REACH, Timeline, timeline
 from edge.technician.trouble import EXIT_JOURNAL, CommandError
-
-ANSWER_LIMIT_S: Final = 5.0
 
 
 def why(settings: EdgeSettings, seq: int) -> Timeline:
@@ -60,34 +55,9 @@ def text(story: Timeline) -> str:
 def _asked(path: Path, first: int, last: int) -> list[Kept]:
     try:
         raw = ask(path, f"/records?from={first}&to={last}")
-    except (OSError, http.client.HTTPException, ValueError) as error:
+    except NoAnswer as error:
         raise CommandError(
             f"the machine is running, and does not answer at {path} ({error}); "
             "ask as the machine's user or with sudo, or stop the machine"
         ) from None
     return [Kept.from_json(row) for row in raw["records"]]
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=ANSWER_LIMIT_S)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def ask(path: Path, address: str) -> Any:  # noqa: ANN401  # whatever JSON is answered
-    """One GET at a socket of the machine. Raises OSError, HTTPException or ValueError."""
-    connection = _UnixConnection(path)
-    try:
-        connection.request("GET", address)
-        answer = connection.getresponse()
-        found = json.loads(answer.read())
-    finally:
-        connection.close()
-    if answer.status != http.client.OK:
-        raise ValueError(found.get("error", answer.reason))
-    return found
