@@ -18,10 +18,11 @@ from edge.mdb import bill_codes, coin_codes, coin_expansion, recycler_codes
 from edge.mdb.adapters import ADAPTERS
 from edge.mdb.cashless_blocks import ADDRESSES, Blocks
 from edge.mdb.frame import Address, Block, Data, Reply, Silence
+from edge.mdb.wafer import OWN_POLLS
 from edge.motors.board import board_thread
 from edge.sale.events import BoardLost, BoardReady, DeviceFault, DriverEvent
 from edge.serial_port import PORT_TROUBLE, PortThread, open_port
-from edge.technician.check import Check, ok, trouble
+from edge.technician.check import Check, ok, trouble, warning
 from edge.technician.mdb_words import DEVICES, reply_words
 from edge.technician.questions import Script, ask
 from edge.technician.words import spoken
@@ -93,8 +94,8 @@ def _peripherals(settings: EdgeSettings) -> list[Check]:
             todo = "check its plug and its power, and whether it is fitted at all"
             found.append(trouble(code, f"the {name} does not answer", todo))
     for address, data in heard.told:
-        words = f"the {DEVICES[address]} told {data.hex(' ').upper()} meanwhile, and nobody credits it"
-        found.append(trouble("event_unbooked", words, "give back what was put in"))
+        words = f"the {DEVICES[address]} told meanwhile: {reply_words(OWN_POLLS[address], Data(data))}"
+        found.append(warning("told_meanwhile", words, "money among it is credited to nobody: give it back"))
     return found
 
 

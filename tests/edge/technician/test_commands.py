@@ -13,7 +13,10 @@ from click.testing import CliRunner, Result
 from deploy.demo.machine import SimulatedMachine
 from deploy.demo.network import Link
 from edge.__main__ import main
+from edge.sim.bus import Fault, VirtualBus
 from edge.sim.motors import Outcome
+from edge.sim.pty import PtyServer
+from edge.sim.wafer import SimWafer
 from tests.helpers import eventually
 
 ROOT = Path(__file__).parents[3]
@@ -214,10 +217,25 @@ def test_doctor_takes_no_money_from_the_machine(machine: SimulatedMachine) -> No
     machine.start()
     eventually(machine.takes_coins)
     machine.kill()
-    machine.insert(50)
+    machine.insert(200)  # to the cashbox, where no count of tubes would find it
     assert checks(machine)["changer"]["level"] == "ok"
+    (machine.folder / "status.json").unlink()
     machine.start()
-    eventually(lambda: machine.status().get("phase") == "credit" and machine.status()["credit_minor"] == 50)
+    eventually(lambda: machine.status().get("credit_minor") == 200)
+
+
+def test_doctor_says_what_a_box_that_polls_by_itself_was_told(machine: SimulatedMachine) -> None:
+    machine.changer.report_lasting(b"\x53\x0a")
+    box = PtyServer(SimWafer(VirtualBus([machine.changer])), machine.folder / "wafer")
+    settings = machine.config.read_text().replace(f"{machine.folder}/mdb", box.path)
+    settings = settings.replace("validator = true\nreaders = [1]", 'adapter = "wafer"')
+    machine.config.write_text(settings)
+    with box:
+        found = checks(machine)
+    assert found["adapter"]["words"] == "wafer"
+    assert "type 0: 60" in found["changer"]["words"]
+    assert found["told_meanwhile"]["level"] == "warning"
+    assert "coin type 3 to the tube (10 in its tube)" in found["told_meanwhile"]["words"]
 
 
 def test_doctor_of_a_machine_that_runs_says_what_the_machine_says(running: SimulatedMachine) -> None:
@@ -286,8 +304,6 @@ def test_one_block(machine: SimulatedMachine, block: str, asked: str, answered: 
 
 def test_a_block_is_sent_once_although_its_answer_is_lost(machine: SimulatedMachine) -> None:
     bus = machine._mdb._device._bus  # type: ignore[attr-defined]
-    from edge.sim.bus import Fault
-
     bus.fault_next[0x0D] = Fault.ANSWER_LOST
     result = edge(machine, "bench", "command", "0D13")
     assert "no answer" in result.stdout
