@@ -1,18 +1,22 @@
 """The one place that builds a machine: journal, core, threads and loop, and the order they end in.
 
 Threads: `bus` owns the MDB adapter's port, `board` the motor board's, `uplink` the broker connection; the
-main thread runs the loop and alone owns the sale and the journal.
+main thread runs the loop and alone owns the sale and the journal. `local` and `technician` serve a socket
+each, and a thread for each of their connections.
 """
 
 import queue
 import random
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from importlib.metadata import version
 from types import FrameType
 
+from edge import local_api
 from edge.config import EdgeSettings
 from edge.core import Core, Publish
+from edge.fitted import board_link
+from edge.local_server import LocalServer
 from edge.loop import INBOX_EVENTS, Crashed, Inbox, Loop, Retention, Stop
 from edge.mdb.adapters import ADAPTERS
 from edge.mdb.bill import BillValidator
@@ -20,10 +24,8 @@ from edge.mdb.bus import bus_thread
 from edge.mdb.cashless import CashlessReader
 from edge.mdb.coin import CoinChanger
 from edge.mdb.peripheral import Peripheral
-from edge.motors.board import BoardLink, board_thread
-from edge.motors.modbus import ModbusLink
-from edge.motors.modbus_rest import Wiring
-from edge.motors.xy import XyLink
+from edge.motors.board import board_thread
+from edge.status_file import StatusFile
 from edge.store.journal import Journal
 from edge.uplink import Uplink
 from shared import money, topics
@@ -47,9 +49,9 @@ def run(settings: EdgeSettings) -> None:
         crashed = _crash_poster(inbox)
         adapter = ADAPTERS[settings.adapter]()
         bus = bus_thread(settings.mdb_port, adapter, _peripherals(settings), inbox.put, crashed)
-        selections = {slot.slot: slot.selection for slot in settings.slots}
-        board = board_thread(settings.board_port, _board_link(settings, selections), inbox.put, crashed)
+        board = board_thread(settings.board_port, board_link(settings), inbox.put, crashed)
         uplink = Uplink(settings.mqtt, settings.machine, lambda: _will(core), inbox.put, crashed)
+        status = StatusFile(settings.status_file)
         retention = Retention(settings.keep_days, settings.keep_records)
         loop = Loop(
             core,
@@ -59,16 +61,21 @@ def run(settings: EdgeSettings) -> None:
             uplink,
             SystemClock(),
             settings.data_dir,
-            settings.status_file,
+            status,
             retention,
         )
         _stop_on_signals(inbox)
         threads = (bus, board, uplink)
+        servers = _local_servers(settings, status, inbox)
+        for server in servers:
+            server.start()
         for thread in threads:
             thread.start()
         try:
             loop.run()
         finally:
+            for server in servers:
+                server.stop()
             for thread in threads:
                 thread.stop()
 
@@ -82,10 +89,13 @@ def _peripherals(settings: EdgeSettings) -> list[Peripheral]:
     return [*fitted, *(CashlessReader(reader, exponent) for reader in settings.readers)]
 
 
-def _board_link(settings: EdgeSettings, selections: Mapping[str, int]) -> BoardLink:
-    if settings.board == "xy":
-        return XyLink(selections)
-    return ModbusLink(selections, Wiring(**settings.modbus.model_dump()))
+def _local_servers(settings: EdgeSettings, status: StatusFile, inbox: Inbox) -> tuple[LocalServer, ...]:
+    items = {slot.slot: slot.selection for slot in settings.slots}
+    screen, technician = local_api.screen(status, inbox, items), local_api.technician(inbox)
+    return (
+        LocalServer("local", settings.screen_socket, local_api.SCREEN_MODE, screen),
+        LocalServer("technician", settings.technician_socket, local_api.TECHNICIAN_MODE, technician),
+    )
 
 
 def _will(core: Core) -> Publish:

@@ -55,6 +55,8 @@ class ModbusConfig(Section):
 class EdgeSettings(Settings):
     """`mdb_port` and `board_port`: stable paths, such as those below /dev/serial/by-id.
 
+    `local_socket`: where screens and keypads ask (edge/local_api.py); by default beside the status file.
+
     A coin changer is always expected; `validator` and `readers` say what else is fitted. Reader 1 has the MDB
     address 10h, reader 2 60h.
 
@@ -68,6 +70,7 @@ class EdgeSettings(Settings):
     currency: Currency
     data_dir: Path
     status_file: Path
+    local_socket: Path | None = None
     mdb_port: str
     adapter: Literal["qibixx", "wafer"] = "qibixx"
     validator: bool = False
@@ -93,6 +96,14 @@ class EdgeSettings(Settings):
         ):
             raise ValueError(f"selection {high}: a motor needs a home switch, and {outputs} are wired")
         return self
+
+    @property
+    def screen_socket(self) -> Path:
+        return self.local_socket or self.status_file.with_name("local.sock")
+
+    @property
+    def technician_socket(self) -> Path:
+        return self.status_file.with_name("technician.sock")
 
     def machine_setting(self, software: str, claim_key: bytes) -> Machine:
         return Machine(

@@ -5,14 +5,17 @@ restores. The other threads meet this one only in the inbox, which is bounded: a
 """
 
 import queue
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from edge import disk, status_file
+from edge import disk
 from edge.core import Core, CoreEvent, DropConnection, Publish, Wake
 from edge.sale import effects as act
 from edge.sale import events as ev
+from edge.status_file import StatusFile
+from edge.store.kept import Kept
 from shared.clock import SystemClock
 
 INBOX_EVENTS: Final = 4_096
@@ -33,7 +36,16 @@ class Crashed:
     error: BaseException
 
 
-Inbox = queue.Queue[CoreEvent | Stop | Crashed]
+@dataclass(frozen=True, slots=True)
+class RecordsAsked:
+    """A technician looks at these records; `answer` takes them and never waits."""
+
+    first: int
+    last: int
+    answer: Callable[[list[Kept]], None]
+
+
+Inbox = queue.Queue[CoreEvent | RecordsAsked | Stop | Crashed]
 
 
 class Port(Protocol):
@@ -62,7 +74,7 @@ class Loop:
         uplink: Link,
         clock: SystemClock,
         data_dir: Path,
-        status_path: Path,
+        status: StatusFile,
         retention: Retention,
     ) -> None:
         self._core = core
@@ -72,7 +84,7 @@ class Loop:
         self._uplink = uplink
         self._clock = clock
         self._data_dir = data_dir
-        self._status_path = status_path
+        self._status = status
         self._retention = retention
         self._disk_look_s = 0.0
         self._prune_s = 0.0
@@ -86,10 +98,13 @@ class Loop:
                 return
             if isinstance(event, Crashed):
                 raise event.error
-            self._handle(event)
+            if isinstance(event, RecordsAsked):
+                event.answer(self._core.journal.between(event.first, event.last))
+            else:
+                self._handle(event)
             self._housekeeping()
 
-    def _next(self) -> CoreEvent | Stop | Crashed:
+    def _next(self) -> CoreEvent | RecordsAsked | Stop | Crashed:
         wake_s = self._core.next_wake_s()
         left_s = _IDLE_LIMIT_S if wake_s is None else wake_s - self._clock.now().monotonic_s
         try:
@@ -103,7 +118,7 @@ class Loop:
         for command in self._core.handle(event, self._clock.now()):
             self._perform(command)
         if (state, counts, connected) != (self._core.state, self._core.journal.counts, self._core.connected):
-            status_file.write(self._status_path, self._core)
+            self._status.write(self._core)
 
     def _perform(self, command: act.Effect | Publish | DropConnection) -> None:
         match command:

@@ -53,6 +53,18 @@ class Link(Protocol):
     def turn(self, data: bytes, now_s: float) -> tuple[bytes, Sequence[DriverEvent]]: ...
 
 
+def open_port(path: str, baudrate: int) -> serial.Serial:
+    """Raises PORT_TROUBLE, also when another process has the port."""
+    return serial.Serial(
+        path,
+        baudrate,
+        parity=serial.PARITY_NONE,
+        timeout=READ_TIMEOUT_S,
+        write_timeout=WRITE_TIMEOUT_S,
+        exclusive=True,
+    )
+
+
 class PortThread(threading.Thread):
     def __init__(
         self,
@@ -88,14 +100,7 @@ class PortThread(threading.Thread):
         while not self._stopping.is_set():
             opened_s = monotonic()
             try:
-                port = serial.Serial(
-                    self._path,
-                    self._link.baudrate,
-                    parity=serial.PARITY_NONE,
-                    timeout=READ_TIMEOUT_S,
-                    write_timeout=WRITE_TIMEOUT_S,
-                    exclusive=True,
-                )
+                port = open_port(self._path, self._link.baudrate)
             except PORT_TROUBLE:
                 self.counts["port_missing"] += 1
                 self._tell(self._link.closed("port_missing", monotonic()))

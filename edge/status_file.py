@@ -5,15 +5,30 @@ The journal itself admits no second reader. The file belongs on a tmpfs: it is n
 
 import json
 from pathlib import Path
+from typing import Any
 
 from edge.core import Core
 from edge.sale.tenders import availability
 
 
-def write(path: Path, core: Core) -> None:
+class StatusFile:
+    """`text` is the last that was written, for other threads: replaced whole too. Empty before the first."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.text = ""
+
+    def write(self, core: Core) -> None:
+        self.text = json.dumps(_status(core))
+        fresh = self._path.with_suffix(".new")
+        fresh.write_text(self.text, encoding="utf-8")
+        fresh.replace(self._path)
+
+
+def _status(core: Core) -> dict[str, Any]:
     """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is."""
     state, counts = core.state, core.journal.counts
-    data = {
+    return {
         "machine": core.journal.machine,
         "epoch": core.journal.epoch,
         "link_up": core.connected,
@@ -37,6 +52,3 @@ def write(path: Path, core: Core) -> None:
         },
         "tenders": {t: a.model_dump() for t, a in availability(state).items()},
     }
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(data), encoding="utf-8")
-    fresh.replace(path)

@@ -14,7 +14,11 @@ from shared.records import Body
 ROOT = Path(__file__).parents[1]
 PRODUCT = sorted(p for d in ("edge", "cloud", "shared") for p in (ROOT / d).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
-OUTERMOST = {"edge/uplink.py", "edge/serial_port.py"}  # a thread's last frame: records and ends the process
+OUTERMOST = {
+    "edge/uplink.py",  # a thread's last frame: records and ends the process
+    "edge/serial_port.py",
+    "edge/local_server.py",  # a connection's: records, and ends the connection
+}
 PACED = {
     "tests/helpers.py",  # polls for the threaded tests
     "tests/bench/live.py",  # looks for the drop more often than helpers do

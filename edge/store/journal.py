@@ -20,12 +20,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from edge.store import kept
 from shared import codec, topics
 from shared.clock import Now, Trust
 from shared.records import SCHEMA_VERSION, Body, Header, Sale, dump_record
 
 _SCHEMA: Final = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
-_SCHEMA_VERSION: Final = 1
+JOURNAL_VERSION: Final = 1
 _TICK_NS: Final = 1_000  # the digits below are seq mod 1000, so no two records share a nanosecond
 _TRUSTED_SHIFT_NS: Final = 1_000_000_000
 _ESTIMATES: Final = "FROM record WHERE made_ns IS NOT NULL"
@@ -88,9 +89,9 @@ class Journal:
             (version,) = db.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 _create(db)
-            elif version != _SCHEMA_VERSION:
+            elif version != JOURNAL_VERSION:
                 raise JournalError(
-                    f"{path} has journal version {version}; this program reads {_SCHEMA_VERSION}. "
+                    f"{path} has journal version {version}; this program reads {JOURNAL_VERSION}. "
                     "Install the version that wrote it."
                 )
             (verdict,) = db.execute("PRAGMA quick_check(1)").fetchone()
@@ -260,6 +261,10 @@ class Journal:
     def records(self) -> Iterator[tuple[int, str, bytes]]:
         """All records: (seq, state, body), in order."""
         yield from self._db.execute("SELECT seq, state, body FROM record ORDER BY seq")
+
+    def between(self, first: int, last: int) -> list[kept.Kept]:
+        """The records from `first` to `last`, as a technician may want to see them."""
+        return kept.between(self._db, first, last)
 
     def prune(self, before_ns: int, max_records: int) -> int:
         """Forget stored records older than `before_ns`, then the oldest events and last the oldest sales

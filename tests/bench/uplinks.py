@@ -15,6 +15,7 @@ from edge.loop import Inbox, Loop, Retention, Stop
 from edge.sale.effects import Effect
 from edge.sale.state import SlotSetting
 from edge.sale.step import Machine
+from edge.status_file import StatusFile
 from edge.store.journal import Journal
 from edge.uplink import Uplink
 from shared import topics
@@ -46,7 +47,7 @@ def machine(folder: Path, name: str, port: int, ready: threading.Barrier) -> Non
         core = Core(journal, setting, slots, prices, random.Random())
         will = Publish(topics.STATUS.of(name), b"", 1, retain=True, content_type="")
         uplink = Uplink(MqttSettings(port=port), name, lambda: will, inbox.put, _raise)
-        files = (folder / name / "data", folder / name / "status.json")
+        files = (folder / name / "data", StatusFile(folder / name / "status.json"))
         loop = Watched(
             core, inbox, NoPort(), NoPort(), uplink, SystemClock(), *files, Retention(400, 500_000)
         )
