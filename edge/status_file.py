@@ -11,7 +11,9 @@ from edge.sale.tenders import availability
 
 
 def write(path: Path, core: Core) -> None:
-    """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is."""
+    """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is;
+    `closed`: slots that are not sold, with the reason.
+    """
     state, counts = core.state, core.journal.counts
     data = {
         "machine": core.journal.machine,
@@ -29,6 +31,8 @@ def write(path: Path, core: Core) -> None:
         "price_version": state.prices.version,
         "prices": state.prices.prices,
         "stock": state.stock,
+        "closed": state.closed,
+        "visit": state.service,
         "devices": {
             "changer": state.changer,
             "validator": state.validator,

@@ -91,6 +91,38 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """A technician at the machine: he opened the door, said so, or both.
+
+    `done`: he said that he leaves, and the door is still open. `until_s`: the door was closed again; unless
+    he does something more, the visit ends then.
+    """
+
+    door: bool = False
+    service: bool = False
+    done: bool = False
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Climate:
+    """What is known of the temperature of one product group (edge/sale/climate.py).
+
+    `good_s`: the last reading in range, or what stands for it; monotonic time of `State.boot`. `trouble`: on
+    which side the last reading was out of range. `lockout`: why the group is not sold until a technician
+    releases it, empty while it is sold; `slots` are those it had then. `before_ns`: the last good moment
+    before a power cut whose length is not known yet, UTC; `after_s`: the first one after it.
+    """
+
+    good_s: float
+    trouble: str = ""
+    lockout: str = ""
+    slots: tuple[str, ...] = ()
+    before_ns: int | None = None
+    after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Never reset while this journal lives: the independent side of the books."""
 
@@ -126,7 +158,14 @@ class State:
     claims: dict[int, int] = field(default_factory=dict)  # number and amount of what is still owed
     last_claim: int = 0
     wrong_claims: int = 0  # codes entered in a row that were none
-    service: bool = False  # a technician is here: vends are tests
+    visit: Visit | None = None
+    climate: dict[str, Climate] = field(default_factory=dict)  # by product group
+    failures: dict[str, int] = field(default_factory=dict)  # motor runs in a row that failed, by slot
+    closed: dict[str, str] = field(default_factory=dict)  # slots not sold, and why, in the customer's words
+    cashbox_minor: int = 0  # coins in the cash box since it was last emptied
+    stacker_minor: int = 0  # notes in the stacker since then
+    boot: str = ""  # the start of the board that all monotonic times of this state count from
+    clock_ns: int | None = None  # what a trusted wall clock was ahead of monotonic time in this boot
     # --- this run only
     changer: str = "starting"  # "" = ready, else why not
     validator: str = "starting"
@@ -138,8 +177,15 @@ class State:
     notes_accepted: frozenset[int] | None = None  # what the validator was last told
     stacker_full: bool = False
     escrow: bool = False  # a note was sent to the stacker, and is not there yet
+    door_open: bool = False
+    overdue_s: float | None = None  # something will have lasted too long after this
     deadline_s: float | None = None
     message: str = ""  # what the customer is told
+
+    @property
+    def service(self) -> bool:
+        """A technician is here: vends are tests, and no money is taken."""
+        return self.visit is not None
 
     @property
     def held_minor(self) -> int:
