@@ -228,9 +228,9 @@ class Core:
             commands.append(DropConnection())
 
     def _news_of_time(self, now: Now) -> Iterator[ev.Event]:
-        if self.state.overdue_s is not None and now.monotonic_s > self.state.overdue_s:
+        if self.state.cabinet.overdue_s is not None and now.monotonic_s > self.state.cabinet.overdue_s:
             yield Overdue()
-        known_ns, ahead_ns = self.state.clock_ns, now.wall_ns - round(now.monotonic_s * 10**9)
+        known_ns, ahead_ns = self.state.cabinet.clock_ns, now.wall_ns - round(now.monotonic_s * 10**9)
         if now.trust == "synced" and (known_ns is None or abs(ahead_ns - known_ns) > _CLOCK_JUMP_NS):
             yield ClockSet(now.wall_ns)
 
@@ -238,7 +238,7 @@ class Core:
         state = self.state
         times = (
             state.deadline_s,
-            state.overdue_s,
+            state.cabinet.overdue_s,
             self._audit_s,
             self.outbox.next_wake_s(),
             self._hold_until_s,
@@ -337,8 +337,6 @@ def _lasting(state: State) -> State:
         notes_accepted=None,
         stacker_full=False,
         escrow=False,
-        door_open=False,
-        overdue_s=None,
         deadline_s=None,
         message="",
     )

@@ -22,7 +22,7 @@ from math import floor
 from typing import Final
 
 from edge.sale import events as ev
-from edge.sale.state import Climate, State
+from edge.sale.state import Climate, State, with_cabinet
 from edge.sale.step import Machine, ProductGroup, Step
 from edge.sale.visit_events import ClockSet, GroupReleased, TemperatureRead
 from shared import visit_records as vr
@@ -36,10 +36,11 @@ def read(machine: Machine, state: State, event: TemperatureRead, now_s: float) -
     changed = {
         name: climate
         for name, group in machine.groups.items()
-        if group.sensor == event.sensor and name in state.climate
-        if (climate := _read(group, state.climate[name], event.decidegrees, now_s)) != state.climate[name]
+        if group.sensor == event.sensor and name in state.cabinet.climate
+        if (climate := _read(group, state.cabinet.climate[name], event.decidegrees, now_s))
+        != state.cabinet.climate[name]
     }
-    return Step(replace(state, climate={**state.climate, **changed}) if changed else state)
+    return Step(with_cabinet(state, climate={**state.cabinet.climate, **changed}) if changed else state)
 
 
 def _read(group: ProductGroup, climate: Climate, decidegrees: int, now_s: float) -> Climate:
@@ -60,7 +61,7 @@ def lock_overdue(machine: Machine, state: State, now_s: float) -> tuple[State, t
     """Lock out the groups whose last good reading is too long ago."""
     late = {
         name: (climate.trouble or NO_READING)
-        for name, climate in state.climate.items()
+        for name, climate in state.cabinet.climate.items()
         if not climate.lockout and now_s > climate.good_s + machine.groups[name].limit_s
     }
     return _lock(machine, state, late)
@@ -68,15 +69,17 @@ def lock_overdue(machine: Machine, state: State, now_s: float) -> tuple[State, t
 
 def due_s(machine: Machine, state: State) -> float | None:
     """The last moment at which nothing has to be locked out, if no good reading comes."""
-    limits = [c.good_s + machine.groups[name].limit_s for name, c in state.climate.items() if not c.lockout]
+    limits = [
+        c.good_s + machine.groups[name].limit_s for name, c in state.cabinet.climate.items() if not c.lockout
+    ]
     return min(limits, default=None)
 
 
 def clock_set(machine: Machine, state: State, event: ClockSet, now_s: float) -> Step:
     """The time is known: so is how long each power cut lasted that is not judged yet."""
     clock_ns = event.wall_ns - _ns(now_s)
-    climate, late = dict(state.climate), {}
-    for name, old in state.climate.items():
+    climate, late = dict(state.cabinet.climate), {}
+    for name, old in state.cabinet.climate.items():
         if old.lockout or old.before_ns is None:
             continue
         before_s = (old.before_ns - clock_ns) / 10**9  # in this boot's time, mostly below zero
@@ -85,18 +88,18 @@ def clock_set(machine: Machine, state: State, event: ClockSet, now_s: float) -> 
             late[name] = POWER_CUT
         good_s = before_s if old.after_s is None else old.good_s
         climate[name] = replace(old, good_s=good_s, before_ns=None, after_s=None)
-    return Step(*_lock(machine, replace(state, clock_ns=clock_ns, climate=climate), late))
+    return Step(*_lock(machine, with_cabinet(state, clock_ns=clock_ns, climate=climate), late))
 
 
 def booted(machine: Machine, state: State, event: ev.Booted, now_s: float) -> Step:
     """A new group starts as if it was released now. One that is locked out stays so, also if the settings do
     not know it any more; others are forgotten with the settings.
     """
-    same_boot = bool(event.boot) and event.boot == state.boot
-    climate = {name: old for name, old in state.climate.items() if old.lockout}
+    same_boot = bool(event.boot) and event.boot == state.cabinet.boot
+    climate = {name: old for name, old in state.cabinet.climate.items() if old.lockout}
     late = {}
     for name in machine.groups.keys() - climate.keys():
-        old = state.climate.get(name)
+        old = state.cabinet.climate.get(name)
         if old is None:
             climate[name] = Climate(good_s=now_s)
         elif same_boot:
@@ -106,8 +109,8 @@ def booted(machine: Machine, state: State, event: ev.Booted, now_s: float) -> St
             if before_ns is None:
                 late[name] = POWER_CUT
             climate[name] = Climate(good_s=now_s, trouble=old.trouble, before_ns=before_ns)
-    clock_ns = state.clock_ns if same_boot else None
-    state = replace(state, climate=climate, clock_ns=clock_ns, boot=event.boot)
+    clock_ns = state.cabinet.clock_ns if same_boot else None
+    state = with_cabinet(state, climate=climate, clock_ns=clock_ns, boot=event.boot)
     state, never_known = _lock(machine, state, late)
     state, too_long = lock_overdue(machine, state, now_s)
     return Step(state, (*never_known, *too_long))
@@ -117,37 +120,37 @@ def _before_ns(state: State, climate: Climate) -> int | None:
     """The last good moment before this start, UTC; None if no trusted clock saw it."""
     if climate.before_ns is not None:
         return climate.before_ns
-    return None if state.clock_ns is None else state.clock_ns + _ns(climate.good_s)
+    return None if state.cabinet.clock_ns is None else state.cabinet.clock_ns + _ns(climate.good_s)
 
 
 def release(machine: Machine, state: State, event: GroupReleased, now_s: float) -> Step:
     """The group starts anew. One that is neither locked out nor held back has nothing to be released from;
     one held back is locked out and released, so that the books show who answered for it.
     """
-    old = state.climate[event.group]
+    old = state.cabinet.climate[event.group]
     began: tuple[vr.Lockout, ...] = ()
     if not old.lockout:
         if old.before_ns is None:
             return Step(state)
         state, began = _lock(machine, state, {event.group: POWER_CUT})
-    climate = {**state.climate, event.group: Climate(good_s=now_s)}
+    climate = {**state.cabinet.climate, event.group: Climate(good_s=now_s)}
     if event.group not in machine.groups:
         del climate[event.group]
     ended = vr.Lockout(event="ended", scope="group", name=event.group, reason="released")
-    return Step(replace(state, climate=climate), (*began, ended))
+    return Step(with_cabinet(state, climate=climate), (*began, ended))
 
 
 def _lock(machine: Machine, state: State, late: dict[str, str]) -> tuple[State, tuple[vr.Lockout, ...]]:
     if not late:
         return state, ()
     locked = {
-        name: replace(state.climate[name], lockout=reason, slots=machine.groups[name].slots)
+        name: replace(state.cabinet.climate[name], lockout=reason, slots=machine.groups[name].slots)
         for name, reason in late.items()
     }
     records = (
         vr.Lockout(event="began", scope="group", name=name, reason=reason) for name, reason in late.items()
     )
-    return replace(state, climate={**state.climate, **locked}), (*records,)
+    return with_cabinet(state, climate={**state.cabinet.climate, **locked}), (*records,)
 
 
 def _ns(seconds: float) -> int:

@@ -4,12 +4,11 @@ A motor that failed some times in a row is not tried on the next customer. A tes
 technician's word, ends it.
 """
 
-from dataclasses import replace
 from typing import Final
 
 from edge.sale.climate import NO_READING, POWER_CUT
 from edge.sale.events import VendResult
-from edge.sale.state import State
+from edge.sale.state import State, with_cabinet
 from edge.sale.step import Machine, Step
 from edge.sale.visit_events import SlotReleased
 from shared import visit_records as vr
@@ -33,8 +32,10 @@ _BROKEN: Final = "out of order: please choose another product"
 
 def closed(machine: Machine, state: State) -> dict[str, str]:
     """The slots that are not sold, with the reason in the customer's words."""
-    words = {slot: _BROKEN for slot, n in state.failures.items() if n >= machine.policy.motor_failures}
-    for name, climate in state.climate.items():
+    words = {
+        slot: _BROKEN for slot, n in state.cabinet.failures.items() if n >= machine.policy.motor_failures
+    }
+    for name, climate in state.cabinet.climate.items():
         if not climate.lockout and climate.before_ns is None:
             continue
         slots = machine.groups[name].slots if name in machine.groups else ()
@@ -48,12 +49,12 @@ def after_run(
     machine: Machine, state: State, slot: str, result: VendResult
 ) -> tuple[State, tuple[vr.Lockout, ...]]:
     """What the end of a motor run says about its slot."""
-    failed = state.failures.get(slot, 0)
+    failed = state.cabinet.failures.get(slot, 0)
     if result is VendResult.DELIVERED and failed:
         return _mended(machine, state, slot, "delivered")
     if result not in _SLOT_FAULTS:
         return state, ()
-    state = replace(state, failures={**state.failures, slot: failed + 1})
+    state = with_cabinet(state, failures={**state.cabinet.failures, slot: failed + 1})
     if failed + 1 != machine.policy.motor_failures:
         return state, ()
     return state, (vr.Lockout(event="began", scope="slot", name=slot, reason=result.value),)
@@ -64,7 +65,7 @@ def release(machine: Machine, state: State, event: SlotReleased, _now_s: float) 
 
 
 def _mended(machine: Machine, state: State, slot: str, reason: str) -> tuple[State, tuple[vr.Lockout, ...]]:
-    was_closed = state.failures.get(slot, 0) >= machine.policy.motor_failures
-    state = replace(state, failures={s: n for s, n in state.failures.items() if s != slot})
+    was_closed = state.cabinet.failures.get(slot, 0) >= machine.policy.motor_failures
+    state = with_cabinet(state, failures={s: n for s, n in state.cabinet.failures.items() if s != slot})
     ended = vr.Lockout(event="ended", scope="slot", name=slot, reason=reason)
     return state, (ended,) if was_closed else ()

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from shared.fields import Tender
 from shared.messages import PriceList
@@ -108,10 +109,10 @@ class Visit:
 class Climate:
     """What is known of the temperature of one product group (edge/sale/climate.py).
 
-    `good_s`: the last reading in range, or what stands for it; monotonic time of `State.boot`. `trouble`: on
-    which side the last reading was out of range. `lockout`: why the group is not sold until a technician
-    releases it, empty while it is sold; `slots` are those it had then. `before_ns`: the last good moment
-    before a power cut whose length is not known yet, UTC; `after_s`: the first one after it.
+    `good_s`: the last reading in range, or what stands for it. `trouble`: on which side the last reading was
+    out of range. `lockout`: why the group is not sold until a technician releases it, empty while it is sold;
+    `slots` are those it had then. `before_ns`: the last good moment before a power cut whose length is not
+    known yet, UTC; `after_s`: the first one after it.
     """
 
     good_s: float
@@ -120,6 +121,24 @@ class Climate:
     slots: tuple[str, ...] = ()
     before_ns: int | None = None
     after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cabinet:
+    """The machine around its devices. `climate`: by product group; `failures`: motor runs in a row that
+    failed, by slot. `boot`: the start of the board that monotonic times count from; `clock_ns`: by how much a
+    trusted wall clock is ahead of monotonic time in it. The last two follow from the rest
+    (edge/sale/overdue.py): after `overdue_s` something will have lasted too long.
+    """
+
+    visit: Visit | None = None
+    door_open: bool = False
+    climate: dict[str, Climate] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    boot: str = ""
+    clock_ns: int | None = None
+    closed: dict[str, str] = field(default_factory=dict)
+    overdue_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,14 +177,9 @@ class State:
     claims: dict[int, int] = field(default_factory=dict)  # number and amount of what is still owed
     last_claim: int = 0
     wrong_claims: int = 0  # codes entered in a row that were none
-    visit: Visit | None = None
-    climate: dict[str, Climate] = field(default_factory=dict)  # by product group
-    failures: dict[str, int] = field(default_factory=dict)  # motor runs in a row that failed, by slot
-    closed: dict[str, str] = field(default_factory=dict)  # slots not sold, and why, in the customer's words
+    cabinet: Cabinet = field(default_factory=Cabinet)
     cashbox_minor: int = 0  # coins in the cash box since it was last emptied
     stacker_minor: int = 0  # notes in the stacker since then
-    boot: str = ""  # the start of the board that all monotonic times of this state count from
-    clock_ns: int | None = None  # what a trusted wall clock was ahead of monotonic time in this boot
     # --- this run only
     changer: str = "starting"  # "" = ready, else why not
     validator: str = "starting"
@@ -177,15 +191,18 @@ class State:
     notes_accepted: frozenset[int] | None = None  # what the validator was last told
     stacker_full: bool = False
     escrow: bool = False  # a note was sent to the stacker, and is not there yet
-    door_open: bool = False
-    overdue_s: float | None = None  # something will have lasted too long after this
     deadline_s: float | None = None
     message: str = ""  # what the customer is told
 
     @property
     def service(self) -> bool:
         """A technician is here: vends are tests, and no money is taken."""
-        return self.visit is not None
+        return self.cabinet.visit is not None
+
+    @property
+    def closed(self) -> dict[str, str]:
+        """Slots that are not sold although they hold something, and why, in the customer's words."""
+        return self.cabinet.closed
 
     @property
     def held_minor(self) -> int:
@@ -208,6 +225,10 @@ def add_totals(state: State, **more: int) -> State:
     """The state with running totals raised: `add_totals(s, sales=1, sold_minor=150)`."""
     totals = replace(state.totals, **{k: getattr(state.totals, k) + v for k, v in more.items()})
     return replace(state, totals=totals)
+
+
+def with_cabinet(state: State, **changed: Any) -> State:  # noqa: ANN401  # as dataclasses.replace
+    return replace(state, cabinet=replace(state.cabinet, **changed))
 
 
 def told(state: State, message: str) -> State:

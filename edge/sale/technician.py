@@ -20,7 +20,7 @@ NO_SERVICE = "begin a visit first: an open door does not answer for food and mot
 
 def refusal(machine: Machine, state: State, event: TechnicianEvent) -> str:
     """Why this would be refused now; empty where it would be done."""
-    visit = state.visit
+    visit = state.cabinet.visit
     match event:
         case ServiceChanged():
             words = ""
@@ -33,7 +33,7 @@ def refusal(machine: Machine, state: State, event: TechnicianEvent) -> str:
         case _ if visit is None or not visit.service or visit.done:
             words = NO_SERVICE
         case GroupReleased(group):
-            words = "" if group in state.climate else f"there is no product group {group}"
+            words = "" if group in state.cabinet.climate else f"there is no product group {group}"
         case SlotReleased(slot):
             words = "" if slot in machine.slots else f"there is no slot {slot}"
     return words

@@ -64,7 +64,7 @@ class Cabinet:
     def check(self, state: State) -> None:
         if self.spoiled:
             assert state.closed.keys() >= set(FRESH.slots), "too warm for too long, and on sale"
-        assert state.door_open <= state.service
+        assert state.cabinet.door_open <= state.service
         if state.service:
             assert not state.accepting or state.changer
             assert not state.notes_accepted or state.validator
@@ -120,13 +120,15 @@ def set_clock(floor: Floor) -> None:
 
 
 def move_door(floor: Floor) -> None:
+    if not floor.cabinet.door and floor.random.random() < 0.6:
+        return
     floor.cabinet.door = not floor.cabinet.door
     floor.feed(vev.DoorChanged(floor.cabinet.door))
 
 
 def service(floor: Floor) -> None:
     """A technician comes, or only says something, and does something."""
-    if floor.random.random() < 0.5:
+    if floor.random.random() < 0.4:
         floor.feed(ev.ServiceChanged(on=True))
     slot = floor.random.choice(("A1", "B1", "C1", "D1", "Z9"))
     count = floor.random.choice((-1, 0, 3, 400, 401))
@@ -138,6 +140,7 @@ def service(floor: Floor) -> None:
         vev.GroupReleased(floor.random.choice(("fresh", "fresh", "frozen"))),
         vev.SlotReleased(slot),
         ev.ServiceChanged(on=False),
+        ev.ServiceChanged(on=False),
     )
     for request in floor.random.choices(requests, k=3):
         floor.feed(request)
@@ -145,7 +148,7 @@ def service(floor: Floor) -> None:
 
 def power_off(floor: Floor) -> ev.Booted:
     """The program is killed, or the board loses its power, for a time."""
-    seconds = floor.random.choice((2.0, 20.0, 60.0, 150.0))
+    seconds = floor.random.choice((2.0, 2.0, 20.0, 20.0, 60.0, 150.0))
     floor.cabinet.pass_time(seconds)
     if floor.random.random() < 0.3:
         floor.now_s += seconds

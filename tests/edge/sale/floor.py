@@ -74,6 +74,8 @@ class Floor:
             groups={"fresh": cabinet.FRESH},
         )
         self.cabinet = cabinet.Cabinet()
+        self.books_minor = 0  # cash in the machine, by the records alone
+        self.records: tuple[m.Body, ...] = ()  # of the last event
         prices = PriceList(version=0, currency="EUR", prices=PRICES, card_prices=CARD_PRICES)
         self.state = State(prices=prices, stock=dict.fromkeys(PRICES, STOCK))
         self.now_s = 10.0
@@ -106,10 +108,10 @@ class Floor:
         self.cabinet.happens(event)
         if self.state.phase is Phase.IDLE:
             self.session_prices = self.state.prices
-        before_minor = cabinet.cash(self.state)
         done = step(self.machine, self.state, event, self.now_s)
-        self.state = done.state
-        assert cabinet.cash(self.state) - before_minor == cabinet.moved(done.records)
+        self.state, self.records = done.state, done.records
+        self.books_minor += cabinet.moved(done.records)
+        assert cabinet.cash(self.state) == self.books_minor
         for record in done.records:
             self._record(record)
         for effect in done.effects:
@@ -369,7 +371,12 @@ class Floor:
     def recover(self) -> None:
         """What is down comes back, one after the other."""
         down = next((r for r in self.readers.values() if not r.up), None)
-        if self.state.changer:
+        if self.cabinet.door:
+            cabinet.move_door(self)
+        elif self.state.service:
+            self.mend()
+            self.feed(ev.ServiceChanged(False))
+        elif self.state.changer:
             self.changer_fails()
         elif self.state.validator:
             self.validator_fails()
@@ -380,12 +387,7 @@ class Floor:
             self.feed(cev.CardReady(down.number, down.always_idle, refunds=True, reports_cash=True))
         elif not self.state.disk_ok:
             self.feed(ev.DiskChanged(True))
-        elif self.cabinet.door:
-            cabinet.move_door(self)
-        elif self.state.service:
-            self.mend()
-            self.feed(ev.ServiceChanged(False))
-        elif self.state.closed and self.random.random() < 0.2:
+        elif self.state.closed and self.random.random() < 0.1:
             self.feed(ev.ServiceChanged(True))
 
     def mend(self) -> None:
@@ -517,7 +519,7 @@ ACTIONS: dict[Callable[[Floor], None], int] = {
     Floor.hands: 1,
     cabinet.read_temperature: 8,
     cabinet.hours_pass: 1,
-    cabinet.set_clock: 1,
+    cabinet.set_clock: 4,
     cabinet.move_door: 1,
     cabinet.service: 1,
 }
