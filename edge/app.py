@@ -84,7 +84,7 @@ def _peripherals(settings: EdgeSettings) -> list[Peripheral]:
 
 def _board_link(settings: EdgeSettings, selections: Mapping[str, int]) -> BoardLink:
     if settings.board == "xy":
-        return XyLink(selections)
+        return XyLink(selections, **settings.xy.model_dump())
     return ModbusLink(selections, Wiring(**settings.modbus.model_dump()))
 
 
