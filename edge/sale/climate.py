@@ -13,8 +13,8 @@ Time without power is counted too, and never guessed:
   know: the group is locked out.
 - After a cut that was never measured another one adds to it, the good readings in between included.
 
-`good_s` is moved on in steps of a 32nd of the limit, so that not every reading costs an fsync; a group is
-therefore locked out that much too early, and never too late.
+Within a 32nd of the limit after `good_s` no reading changes anything, so that not each one costs an fsync; a
+group is therefore locked out that much too early, and never too late.
 """
 
 from dataclasses import replace
@@ -44,17 +44,14 @@ def read(machine: Machine, state: State, event: TemperatureRead, now_s: float) -
 
 
 def _read(group: ProductGroup, climate: Climate, decidegrees: int, now_s: float) -> Climate:
-    if climate.lockout:
-        return climate
-    if decidegrees > group.max_decidegrees:
-        return replace(climate, trouble="too_warm")
-    if decidegrees < group.min_decidegrees:
-        return replace(climate, trouble="too_cold")
-    if climate.before_ns is not None and climate.after_s is None:
+    good = group.min_decidegrees <= decidegrees <= group.max_decidegrees
+    if good and climate.before_ns is not None and climate.after_s is None:
         return replace(climate, good_s=now_s, trouble="", after_s=now_s)
-    if climate.trouble or now_s - climate.good_s >= group.limit_s / _STEPS:
+    if now_s - climate.good_s < group.limit_s / _STEPS:
+        return climate
+    if good:
         return replace(climate, good_s=now_s, trouble="")
-    return climate
+    return replace(climate, trouble="too_warm" if decidegrees > group.max_decidegrees else "too_cold")
 
 
 def lock_overdue(machine: Machine, state: State, now_s: float) -> tuple[State, tuple[vr.Lockout, ...]]:

@@ -1,8 +1,9 @@
 """Visits: a technician is at the machine because the door is open or because he said so; one visit of both.
 
-In a visit vends are tests and no money is taken. While the door is open it goes on, whatever is said. Behind
-a closed door it ends when the technician says so or, once the door was open, by itself after a time in which
-he did nothing more: a forgotten word must not stop the machine for days.
+In a visit vends are tests and no money is taken; what a card was asked for before still ends as a sale. While
+the door is open it goes on, whatever is said. Behind a closed door it ends when the technician says so or,
+once the door was open, by itself after a time in which he did nothing more: a forgotten word must not stop the
+machine for days.
 """
 
 from dataclasses import replace

@@ -137,7 +137,7 @@ def test_the_time_is_told_once_and_after_a_jump(bench: Bench) -> None:
     assert bench.core.state.cabinet.clock_ns == known_ns + 60 * 10**9
 
 
-def test_good_readings_cost_a_write_a_minute(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_readings_cost_a_write_a_minute(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bench.journal is not None
     commits = 0
     commit = bench.journal.commit
@@ -148,10 +148,10 @@ def test_good_readings_cost_a_write_a_minute(bench: Bench, monkeypatch: pytest.M
         commit(*args)  # type: ignore[arg-type]
 
     monkeypatch.setattr(bench.journal, "commit", counted)
-    for _ in range(600):
+    for reading in range(600):  # every fourth one is too warm: somebody looks into it
         bench.true_s += 5.0
-        bench.feed(READING)
-    assert commits <= 3_000 / (LIMIT_S / 32) + 1
+        bench.feed(READING if reading % 4 else TemperatureRead("board", 90))
+    assert commits <= 1.3 * 3_000 / (LIMIT_S / 32)
     assert "lockout" not in bench.kinds()
 
 

@@ -273,6 +273,18 @@ def test_a_cut_that_no_trusted_clock_saw_begin_locks_out_at_once() -> None:
     assert f.lockouts == [("began", "fresh", "power_cut")]
 
 
+def test_two_short_cuts_are_judged_as_one() -> None:
+    f = fridge()
+    f.knows_time()
+    f.keeps(200)
+    for _ in range(2):
+        f.restart(20.0)
+        f.reads(FAIR)
+    assert f.lockouts == []
+    f.knows_time()
+    assert f.sells()
+
+
 def test_a_second_cut_before_the_first_is_judged_adds_to_it() -> None:
     f = fridge()
     f.knows_time()

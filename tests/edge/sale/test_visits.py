@@ -364,6 +364,20 @@ def test_the_technicians_word_opens_a_slot() -> None:
     assert len(s.sales) == 1
 
 
+def test_no_card_is_charged_for_a_slot_that_is_closed() -> None:
+    from edge.sale import card_events as cev
+
+    s = shop()
+    failed_twice(s)
+    s.feed(ev.Lever())
+    s.payout_ends()
+    s.readers[1].session = True
+    s.feed(cev.SessionBegan(1, None))
+    s.feed(ev.SlotSelected("A1"))
+    assert s.readers[1].asked_minor is None
+    assert s.state.message == "out of order: please choose another product"
+
+
 def test_a_card_approved_for_a_slot_that_closed_meanwhile_is_refunded() -> None:
     from edge.sale import card_events as cev
 
