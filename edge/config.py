@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.sale.state import SlotSetting
-from edge.sale.step import Machine, Policy
+from edge.sale.step import Machine, Policy, ProductGroup
 from shared.fields import Currency, MachineId, PriceMinor, Product, Slot
 from shared.messages import PriceList
 from shared.settings import MqttSettings, Section, Settings
@@ -33,6 +33,38 @@ class CashConfig(Section):
     without_change: Literal["refuse", "owe"] = "refuse"
 
 
+class ServiceConfig(Section):
+    """The operator's choices about visits and motors (edge/sale/step.py)."""
+
+    motor_failures: Annotated[int, Field(ge=1, le=100)] = 2
+    closed_door_s: Annotated[float, Field(ge=10, le=86_400)] = 600.0
+
+
+class GroupConfig(Section):
+    """Products that spoil together, and what they bear (edge/sale/climate.py)."""
+
+    name: Product
+    slots: Annotated[tuple[Slot, ...], Field(min_length=1, max_length=1_000)]
+    sensor: Literal["board"] = "board"
+    min_decidegrees: Annotated[int, Field(ge=-1_000, le=1_000)]
+    max_decidegrees: Annotated[int, Field(ge=-1_000, le=1_000)]
+    limit_s: Annotated[float, Field(ge=60, le=86_400)]
+
+    @model_validator(mode="after")
+    def _range(self) -> Self:
+        if self.min_decidegrees > self.max_decidegrees:
+            raise ValueError(f"group {self.name}: min_decidegrees is above max_decidegrees")
+        return self
+
+
+class XyConfig(Section):
+    """`machine_status`: ask the board for door and temperature. Check on the machine that it tells the truth:
+    the protocol does not say how (edge/motors/xy_cabinet.py).
+    """
+
+    machine_status: bool = False
+
+
 Terminal = Annotated[int, Field(ge=1, le=8)]
 
 
@@ -44,9 +76,13 @@ class ModbusConfig(Section):
     drop_input: Terminal = 8
     home_level: bool = True
     drop_level: bool = True
+    door_input: Terminal | None = None
+    door_level: bool = True
 
     @model_validator(mode="after")
-    def _drop_is_no_home(self) -> Self:
+    def _one_use_each(self) -> Self:
+        if self.door_input in {*self.home_inputs, self.drop_input}:
+            raise ValueError(f"input {self.door_input} of the door has another use too")
         if self.drop_input in self.home_inputs:
             raise ValueError(f"input {self.drop_input} is both a home switch and the drop sensor")
         return self
@@ -81,6 +117,9 @@ class EdgeSettings(Settings):
     keep_days: Annotated[int, Field(ge=1)] = 400
     keep_records: Annotated[int, Field(ge=1_000)] = 500_000
     cash: CashConfig = CashConfig()
+    service: ServiceConfig = ServiceConfig()
+    groups: Annotated[tuple[GroupConfig, ...], Field(max_length=100)] = ()
+    xy: XyConfig = XyConfig()
     modbus: ModbusConfig = ModbusConfig()
     mqtt: MqttSettings = MqttSettings()
     slots: Annotated[list[SlotConfig], Field(min_length=1, max_length=1_000)]
@@ -95,6 +134,18 @@ class EdgeSettings(Settings):
             outputs := len(self.modbus.home_inputs)
         ):
             raise ValueError(f"selection {high}: a motor needs a home switch, and {outputs} are wired")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_can_be_watched(self) -> Self:
+        if len({group.name for group in self.groups}) != len(self.groups):
+            raise ValueError("two groups have the same name; each needs its own")
+        known = {slot.slot for slot in self.slots}
+        for group in self.groups:
+            if missing := sorted(set(group.slots) - known):
+                raise ValueError(f"group {group.name}: there is no slot {missing[0]}")
+        if self.groups and not (self.board == "xy" and self.xy.machine_status):
+            raise ValueError("groups need a temperature: board xy with machine_status")
         return self
 
     @property
@@ -112,8 +163,10 @@ class EdgeSettings(Settings):
             items={s.slot: s.selection for s in self.slots},
             validator=self.validator,
             readers=self.readers,
-            policy=Policy(**self.cash.model_dump()),
+            policy=Policy(**self.cash.model_dump(), **self.service.model_dump()),
             claim_key=claim_key,
+            slots={setting.slot: setting for setting in self.slot_settings()},
+            groups={g.name: ProductGroup(**g.model_dump(exclude={"name"})) for g in self.groups},
         )
 
     def slot_settings(self) -> list[SlotSetting]:

@@ -7,7 +7,7 @@ and is tried again, so a coin that fell is never forgotten.
 
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
@@ -22,12 +22,14 @@ from edge.sale.machine import step
 from edge.sale.state import SlotSetting, State
 from edge.sale.step import Machine
 from edge.sale.tenders import availability
+from edge.sale.visit_events import ClockSet, Overdue
 from edge.store.journal import Journal, JournalFull
 from shared import codec, topics
 from shared.clock import Now
 from shared.messages import PriceList, PricesRefused, Receipt, Reported, SlotStock, Status, Stock
 
 AUDIT_INTERVAL_S: Final = 3600.0
+_CLOCK_JUMP_NS: Final = 10**9  # a clock that moved by less is the same
 _STATE: Final = TypeAdapter(State)
 
 
@@ -219,12 +221,28 @@ class Core:
         elif now.monotonic_s >= self._audit_s:
             self._audit_s = now.monotonic_s + AUDIT_INTERVAL_S
             self.pending.append(ev.AuditDue())
+        if not self.pending:
+            self.pending.extend(self._news_of_time(now))
         self._retry(now, commands)
         if self.outbox.tick(now.monotonic_s):
             commands.append(DropConnection())
 
+    def _news_of_time(self, now: Now) -> Iterator[ev.Event]:
+        if self.state.cabinet.overdue_s is not None and now.monotonic_s > self.state.cabinet.overdue_s:
+            yield Overdue()
+        known_ns, ahead_ns = self.state.cabinet.clock_ns, now.wall_ns - round(now.monotonic_s * 10**9)
+        if now.trust == "synced" and (known_ns is None or abs(ahead_ns - known_ns) > _CLOCK_JUMP_NS):
+            yield ClockSet(now.wall_ns)
+
     def next_wake_s(self) -> float | None:
-        times = (self.state.deadline_s, self._audit_s, self.outbox.next_wake_s(), self._hold_until_s)
+        state = self.state
+        times = (
+            state.deadline_s,
+            state.cabinet.overdue_s,
+            self._audit_s,
+            self.outbox.next_wake_s(),
+            self._hold_until_s,
+        )
         return min((t for t in times if t is not None), default=None)
 
     # ---- messages out

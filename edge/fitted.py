@@ -10,5 +10,5 @@ from edge.motors.xy import XyLink
 def board_link(settings: EdgeSettings) -> BoardLink:
     selections = {slot.slot: slot.selection for slot in settings.slots}
     if settings.board == "xy":
-        return XyLink(selections)
+        return XyLink(selections, **settings.xy.model_dump())
     return ModbusLink(selections, Wiring(**settings.modbus.model_dump()))

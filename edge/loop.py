@@ -91,7 +91,7 @@ class Loop:
 
     def run(self) -> None:
         """Until Stop. Raises what a thread or the journal could not live with."""
-        self._handle(ev.Booted())
+        self._handle(ev.Booted(self._clock.now().boot))
         while True:
             event = self._next()
             if isinstance(event, Stop):

@@ -26,7 +26,9 @@ class StatusFile:
 
 
 def _status(core: Core) -> dict[str, Any]:
-    """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is."""
+    """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is;
+    `closed`: slots that are not sold, with the reason.
+    """
     state, counts = core.state, core.journal.counts
     return {
         "machine": core.journal.machine,
@@ -44,6 +46,8 @@ def _status(core: Core) -> dict[str, Any]:
         "price_version": state.prices.version,
         "prices": state.prices.prices,
         "stock": state.stock,
+        "closed": state.closed,
+        "visit": state.service,
         "devices": {
             "changer": state.changer,
             "validator": state.validator,

@@ -26,6 +26,7 @@ from shared.fields import (
     Text,
     explain,
 )
+from shared.visit_records import VisitBody
 
 SCHEMA_VERSION: Final = 1
 
@@ -149,15 +150,10 @@ class CoinsTaken(Frozen):
     currency: Currency
 
 
-class Visit(Frozen):
-    """A technician came, or left. Vends in between are tests."""
-
-    kind: Literal["visit"] = "visit"
-    event: Literal["began", "ended"]
-
-
 class TubesCorrected(Frozen):
-    """Tubes hold another value than the books say: coins loaded or taken by hand while nobody looked."""
+    """Tubes hold another value than the books say: coins loaded or taken by hand while nobody looked, or what
+    another changer, also the first one, has in its own.
+    """
 
     kind: Literal["tubes_corrected"] = "tubes_corrected"
     difference_minor: Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
@@ -165,7 +161,7 @@ class TubesCorrected(Frozen):
 
 
 class RecyclerCorrected(Frozen):
-    """The recycler holds another value than the books say: notes put in or taken by hand."""
+    """The recycler holds another value than the books say: notes put in or taken by hand, or another one."""
 
     kind: Literal["recycler_corrected"] = "recycler_corrected"
     difference_minor: Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)]
@@ -227,12 +223,12 @@ Body = (
     | CoinsTaken
     | TubesCorrected
     | RecyclerCorrected
-    | Visit
     | Fault
     | FaultCleared
     | Boot
     | Applied
     | Audit
+    | VisitBody
 )
 _BODY: Final[TypeAdapter[Body]] = TypeAdapter(Annotated[Body, Field(discriminator="kind")])
 

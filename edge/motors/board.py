@@ -12,6 +12,8 @@ What every link owes the sale (tests/edge/motors/test_board.py holds each to it)
 - A VendEnded that nobody asked this process for is the end of a run of the process before, told by a board
   that remembers. No run is ever started twice.
 - SlotSelected comes from boards with a keypad. DeviceFault and DeviceFaultCleared name the device "board".
+- A board that watches the door tells it soon after BoardReady, each time, and when it changes; one that
+  measures the temperature tells it every few seconds, and nothing while it is not sure.
 - Bytes that are garbled, split, late or repeated cost time, and at worst a run's end; never a second product.
 """
 

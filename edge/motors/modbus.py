@@ -242,6 +242,7 @@ class ModbusLink:
         if self._run is not None:
             events += self._end_run(self._run, None if self._run.pulses else VendResult.NOT_STARTED, now_s)
         self._restart(now_s + RESTART_S)
+        self._rest.lost()
         self._silent_from_s = inf
         if self._ready is not False:
             events.append(BoardLost(reason))

@@ -3,6 +3,7 @@
 - A lasting fault is told once, and taken back as soon as the inputs show that it is over.
 - Motors may share a home input; one that is away from home then keeps all of them from running. It is
   therefore remembered which motor we left away from home ourselves: that one may go on from there.
+- The door's switch, where one is wired, is believed when it says the same at two looks.
 - A home switch that changes tells that a motor moves on its own, by a relay that sticks or by a hand.
 """
 
@@ -12,6 +13,7 @@ from math import inf
 
 from edge.motors.spiral import BLOCKED, NOT_HOME, RUNS_ON
 from edge.sale.events import DeviceFault, DeviceFaultCleared, DriverEvent
+from edge.sale.visit_events import DoorChanged
 
 LASTING = {BLOCKED, NOT_HOME, RUNS_ON}
 
@@ -20,9 +22,10 @@ LASTING = {BLOCKED, NOT_HOME, RUNS_ON}
 class Wiring:
     """How motors and sensors hang on the board; terminals are numbered from 1, as printed on it.
 
-    `home_inputs`: the home switch of the motor at output 1, 2, ... `home_level`, `drop_level`: what the input
-    reads while the motor is at home, and while something is in the light curtain. A curtain that opens its
-    contact (`drop_level` false) is the safe kind: a broken wire then refuses the sale and gives nothing away.
+    `home_inputs`: the home switch of the motor at output 1, 2, ... `home_level`, `drop_level`, `door_level`:
+    what the input reads while the motor is at home, something is in the light curtain, the door is open. A
+    curtain that opens its contact (`drop_level` false) is the safe kind: a broken wire then refuses the sale
+    and gives nothing away.
     """
 
     unit: int = 1
@@ -30,12 +33,20 @@ class Wiring:
     drop_input: int = 8
     home_level: bool = True
     drop_level: bool = True
+    door_input: int | None = None
+    door_level: bool = True
 
     def home(self, inputs: tuple[int, ...], output: int) -> bool:
         return bool(inputs[self.home_inputs[output - 1] - 1]) == self.home_level
 
     def drop(self, inputs: tuple[int, ...]) -> bool:
         return bool(inputs[self.drop_input - 1]) == self.drop_level
+
+    def door(self, inputs: tuple[int, ...]) -> bool | None:
+        """Whether the door is open; None where no switch is wired."""
+        if self.door_input is None:
+            return None
+        return bool(inputs[self.door_input - 1]) == self.door_level
 
 
 class Rest:
@@ -48,6 +59,12 @@ class Rest:
         self._moving_until_s = -inf
         self._faults: set[str] = set()
         self.off_home: set[str] = set()  # slots whose motor we left away from home
+        self._door_seen: bool | None = None  # at the last look; its switch may bounce
+        self._door_told: bool | None = None
+
+    def lost(self) -> None:
+        """The board is gone: what its door is like is told again."""
+        self._door_seen = self._door_told = None
 
     def left(self, slot: str, *, off_home: bool, runs_on: bool, now_s: float) -> None:
         """A run has ended."""
@@ -74,7 +91,15 @@ class Rest:
         }
         over = sorted(code for code in self._faults if not lasting[code])
         self._faults.difference_update(over)
-        return [DeviceFaultCleared("board", code) for code in over]
+        return [*(DeviceFaultCleared("board", code) for code in over), *self._watch_door(inputs)]
+
+    def _watch_door(self, inputs: tuple[int, ...]) -> list[DriverEvent]:
+        door, before = self._wiring.door(inputs), self._door_seen
+        self._door_seen = door
+        if door is None or door is not before or door is self._door_told:
+            return []
+        self._door_told = door
+        return [DoorChanged(door)]
 
     def fault(self, code: str) -> list[DriverEvent]:
         if code in self._faults:

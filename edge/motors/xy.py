@@ -13,6 +13,7 @@ board sends again what it got no answer to, and we do the same, each at most 5 t
 - A status is VendEnded whoever started the motor: it may have been the process before this one.
 - The first command to a board is always SYNC. A drive therefore never carries the number of the command
   before it, which after a restart of this process could be the last drive of the process before.
+- Door and temperature are asked for at a free poll, if the settings say so (edge/motors/xy_cabinet.py).
 - A frame that repeats the last one within the board's resend time is acknowledged and not told again.
 """
 
@@ -21,6 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
 
+from edge.motors.xy_cabinet import XyCabinet
 from edge.motors.xy_codes import (
     ACK,
     NUMBERLESS,
@@ -29,6 +31,7 @@ from edge.motors.xy_codes import (
     Command,
     Decoder,
     Frame,
+    ask_machine,
     drive,
     encode,
     next_number,
@@ -66,7 +69,7 @@ class XyLink:
     baudrate = BAUDRATE
     at_rest = True  # what the board was not acknowledged it tells again
 
-    def __init__(self, selections: Mapping[str, int]) -> None:
+    def __init__(self, selections: Mapping[str, int], *, machine_status: bool = False) -> None:
         self._selections = dict(selections)
         self._slots = {selection: slot for slot, selection in selections.items()}
         self._decoder = Decoder()
@@ -80,6 +83,7 @@ class XyLink:
         self._synced_s = -inf
         self._last_data: tuple[Frame, float] | None = None
         self.counts: Counter[str] = Counter()
+        self._cabinet = XyCabinet(self.counts) if machine_status else None
 
     @property
     def next_wake_s(self) -> float:
@@ -124,7 +128,7 @@ class XyLink:
         if frames[-1].command != Command.POLL:
             return ACK, events
         events += self._give_up()
-        return self._answer_poll(), events
+        return self._answer_poll(now_s), events
 
     # What the board says
 
@@ -139,6 +143,8 @@ class XyLink:
                 return self._on_status(text[0], self._slots.get(text[1] << 8 | text[2]))
             case Command.SELECTED if len(text) >= 2:
                 return self._on_selected(text[0] << 8 | text[1])
+            case Command.MACHINE if self._cabinet is not None:
+                return self._cabinet.take(text)
             case Command.SYNC:
                 self._on_board_started(now_s)
             case _:
@@ -157,7 +163,7 @@ class XyLink:
     def _on_ack(self, now_s: float) -> list[DriverEvent]:
         done, self._sending = self._sending, None
         if done is None:
-            self.counts["acks_stray"] += 1
+            self.counts["acks_stray"] += self._cabinet is None or not self._cabinet.acknowledged()
         elif done.slot is None:
             self._sync_wanted = False
             self._synced_s = now_s
@@ -208,7 +214,7 @@ class XyLink:
         self.counts["drives_in_doubt"] += 1
         return [DeviceFault("board", "drive_unacknowledged")]
 
-    def _answer_poll(self) -> bytes:
+    def _answer_poll(self, now_s: float) -> bytes:
         if self._sending is None:
             if self._sync_wanted:
                 self._number = next_number(self._number)
@@ -218,9 +224,17 @@ class XyLink:
                 slot, self._wanted = self._wanted, None
                 self._sending = _Sending(drive(self._number, self._selections[slot]), slot)
             else:
-                return ACK
+                return self._ask_machine(now_s)
         self._sending.sends += 1
         return encode(self._sending.frame)
+
+    def _ask_machine(self, now_s: float) -> bytes:
+        running = self._run is not None and now_s <= self._run[1]
+        if self._cabinet is None or running or not self._cabinet.due(now_s):
+            return ACK
+        self._cabinet.asked(now_s)
+        self._number = next_number(self._number)
+        return encode(ask_machine(self._number))
 
     def _end_unwritten(self) -> list[DriverEvent]:
         if self._wanted is None:
@@ -233,6 +247,8 @@ class XyLink:
         if self._sending is not None and self._sending.slot is not None:
             self.counts["drives_in_doubt"] += 1
         self._sending, self._sync_wanted = None, True
+        if self._cabinet is not None:
+            self._cabinet.lost()
         if self._ready is not False:
             events.append(BoardLost(reason))
         self._ready = False

@@ -27,6 +27,8 @@ class Command(IntEnum):
     SYNC = 0x31
     POLL = 0x41
     ACK = 0x42
+    ASK_MACHINE = 0x51
+    MACHINE = 0x52
 
 
 NUMBERLESS = {Command.POLL, Command.ACK}
@@ -69,6 +71,10 @@ def drive(number: int, selection: int) -> Frame:
 
 def sync(number: int) -> Frame:
     return Frame(Command.SYNC, bytes([number]))
+
+
+def ask_machine(number: int) -> Frame:
+    return Frame(Command.ASK_MACHINE, bytes([number]))
 
 
 def next_number(number: int) -> int:

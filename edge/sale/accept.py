@@ -94,7 +94,11 @@ def takes_card(state: State, number: int) -> bool:
 
 
 def _prices(state: State) -> list[int]:
-    return [price for slot, price in state.prices.prices.items() if state.stock.get(slot, 0) > 0]
+    return [
+        price
+        for slot, price in state.prices.prices.items()
+        if state.stock.get(slot, 0) > 0 and slot not in state.closed
+    ]
 
 
 def _padded(counts: Sequence[int], values: Sequence[int]) -> tuple[int, ...]:

@@ -84,7 +84,7 @@ def approved(machine: Machine, state: State, event: cev.VendApproved, now_s: flo
     card = state.card
     if card is None or card.reader != event.reader or card.choice is None:
         return unwanted(machine, state, event, now_s)
-    if card.cancelled:  # it came too late
+    if card.cancelled or card.choice in state.closed:  # it came too late
         return _refund(add_totals(state, card_in_minor=event.amount_minor), event.amount_minor, now_s)
     vend = Vend(
         slot=card.choice,

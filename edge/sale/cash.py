@@ -6,6 +6,7 @@ from edge.sale import card, claims, payout
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import takes_note
+from edge.sale.change import worth
 from edge.sale.state import Phase, State, add_totals, told
 from edge.sale.step import Machine, Step
 from shared import money
@@ -15,13 +16,21 @@ from shared import records as m
 def coin(_machine: Machine, state: State, event: ev.CoinIn, _now_s: float) -> Step:
     tubes = payout.with_count(state.tubes, event.coin, event.in_tube)
     paying = state.paying
-    if paying is not None and event.route is ev.Route.TUBE:
+    in_tube = event.route is ev.Route.TUBE
+    if paying is not None and in_tube:
         # It fell in while others fall out: without this the difference of counts would miss one paid coin.
         before = paying.tubes_before
         paying = replace(paying, tubes_before=payout.with_count(before, event.coin, before[event.coin] + 1))
+    moved_minor = worth(tubes, state.values_minor) - worth(state.tubes, state.values_minor)
+    paid_minor = event.value_minor if in_tube else 0
     state = replace(state, tubes=tubes, paying=paying)
-    route = "tube" if event.route is ev.Route.TUBE else "cashbox"
-    return _credited(state, event.value_minor, "coin", event.coin, route)
+    if not in_tube:
+        state = replace(state, cashbox_minor=state.cashbox_minor + event.value_minor)
+    done = _credited(state, event.value_minor, "coin", event.coin, "tube" if in_tube else "cashbox")
+    if paying is not None and paying.coins_open:
+        return done  # counts at the end of the payout tell
+    found = payout.tubes_corrected(state, moved_minor - paid_minor)
+    return Step(done.state, (*done.records, *found), done.effects)
 
 
 def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float) -> Step:
@@ -33,6 +42,8 @@ def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float) -> St
             changed = payout.with_count(paying.recycled_before, event.bill, before)
             paying = replace(paying, recycled_before=changed)
         state = replace(state, recycled=payout.with_count(state.recycled, event.bill, count), paying=paying)
+    else:
+        state = replace(state, stacker_minor=state.stacker_minor + event.value_minor)
     route = "recycler" if event.route is ev.BillRoute.RECYCLER else "stacker"
     return _credited(state, event.value_minor, "note", event.bill, route)
 

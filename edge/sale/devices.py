@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from edge.sale import card, payout
+from edge.sale import card, climate, payout, visits
 from edge.sale import events as ev
+from edge.sale.audit import audit
 from edge.sale.change import worth
 from edge.sale.motor import VEND_LIMIT_S
 from edge.sale.state import NOT_FITTED, Phase, Reader, State
@@ -13,17 +14,20 @@ from shared import records as m
 
 def changer_ready(machine: Machine, state: State, event: ev.ChangerReady, _now_s: float) -> Step:
     same = event.values_minor == state.values_minor
-    state = replace(state, changer="", accepting=None, values_minor=event.values_minor)
+    state = replace(state, changer="", accepting=None)
     if state.paying is not None:
         state = replace(state, paying=replace(state.paying, cut=True, lost=state.paying.lost or not same))
     if same:
         return payout.coins_ended(machine, state, event.tubes)
     # The first changer ever, or another one: its tubes say nothing about ours.
-    if state.paying is None or not state.paying.coins_open:
-        return Step(replace(state, tubes=event.tubes))
-    # Nobody can say what the old one paid: all of it stays owed.
-    done = payout.coins_ended(machine, state, state.paying.tubes_before)
-    return Step(replace(done.state, tubes=event.tubes), done.records, done.effects)
+    done = Step(state)
+    if state.paying is not None and state.paying.coins_open:
+        # Nobody can say what the old one paid: all of it stays owed.
+        done = payout.coins_ended(machine, state, state.paying.tubes_before)
+    difference_minor = worth(event.tubes, event.values_minor) - worth(done.state.tubes, state.values_minor)
+    found = payout.tubes_corrected(state, difference_minor)
+    state = replace(done.state, values_minor=event.values_minor, tubes=event.tubes)
+    return Step(state, (*done.records, *found), done.effects)
 
 
 def changer_lost(_machine: Machine, state: State, event: ev.ChangerLost, _now_s: float) -> Step:
@@ -37,18 +41,20 @@ def payout_ended(machine: Machine, state: State, event: ev.PayoutEnded, _now_s: 
 
 
 def bills_ready(machine: Machine, state: State, event: ev.BillsReady, _now_s: float) -> Step:
-    same = event.values_minor == state.note_values_minor
-    state = replace(
-        state, validator="", notes_accepted=None, escrow=False, note_values_minor=event.values_minor
-    )
+    old_values = state.note_values_minor
+    same = event.values_minor == old_values
+    state = replace(state, validator="", notes_accepted=None, escrow=False)
     if state.paying is not None:
         state = replace(state, paying=replace(state.paying, cut=True, lost=state.paying.lost or not same))
     if same:
         return payout.notes_ended(machine, state, event.recycled)
-    if state.paying is None or not state.paying.notes_open:
-        return Step(replace(state, recycled=event.recycled))
-    done = payout.notes_ended(machine, state, state.paying.recycled_before)
-    return Step(replace(done.state, recycled=event.recycled), done.records, done.effects)
+    done = Step(state)
+    if state.paying is not None and state.paying.notes_open:
+        done = payout.notes_ended(machine, state, state.paying.recycled_before)
+    difference_minor = worth(event.recycled, event.values_minor) - worth(done.state.recycled, old_values)
+    found = payout.recycler_corrected(state, difference_minor)
+    state = replace(done.state, note_values_minor=event.values_minor, recycled=event.recycled)
+    return Step(state, (*done.records, *found), done.effects)
 
 
 def bills_lost(_machine: Machine, state: State, event: ev.BillsLost, _now_s: float) -> Step:
@@ -82,13 +88,17 @@ def coins_by_hand(
     kind = m.CoinsLoaded if loaded else m.CoinsTaken
     record = kind(value_minor=value_minor, coins=sum(event.coins), currency=state.prices.currency)
     paying = state.paying
-    if paying is not None:  # the difference of counts is what the customer got, and not these
+    found: tuple[m.Body, ...] = ()
+    if paying is None or not paying.coins_open:
+        moved_minor = worth(event.tubes, state.values_minor) - worth(state.tubes, state.values_minor)
+        found = payout.tubes_corrected(state, moved_minor - (value_minor if loaded else -value_minor))
+    else:  # the difference of counts is what the customer got, and not these
         before = paying.tubes_before
         for coin, count in enumerate(event.coins):
             had = before[coin] if coin < len(before) else 0
             before = payout.with_count(before, coin, had + count if loaded else had - count)
         paying = replace(paying, tubes_before=before)
-    return Step(replace(state, tubes=event.tubes, paying=paying), (record,))
+    return Step(replace(state, tubes=event.tubes, paying=paying), (record, *found))
 
 
 def board_ready(_machine: Machine, state: State, _event: ev.BoardReady, _now_s: float) -> Step:
@@ -121,37 +131,7 @@ def prices(_machine: Machine, state: State, event: ev.PricesWanted, _now_s: floa
     return Step(replace(state, pending=event.prices))
 
 
-def service(_machine: Machine, state: State, event: ev.ServiceChanged, _now_s: float) -> Step:
-    """A technician is here, or leaves: vends in between are tests, and wrong codes are forgiven."""
-    if event.on == state.service:
-        return Step(state)
-    visit = m.Visit(event="began" if event.on else "ended")
-    return Step(replace(state, service=event.on, wrong_claims=0), (visit, audit(state)))
-
-
-def audit_due(_machine: Machine, state: State, _event: ev.AuditDue, _now_s: float) -> Step:
-    return Step(state, (audit(state),))
-
-
-def audit(state: State) -> m.Audit:
-    t = state.totals
-    return m.Audit(
-        currency=state.prices.currency,
-        sales=t.sales,
-        sold_minor=t.sold_minor,
-        card_sales=t.card_sales,
-        card_sold_minor=t.card_sold_minor,
-        cash_in_minor=t.cash_in_minor,
-        card_in_minor=t.card_in_minor,
-        paid_out_minor=t.paid_out_minor,
-        refunded_minor=t.refunded_minor,
-        owed_minor=t.owed_minor,
-        redeemed_minor=t.redeemed_minor,
-        credit_minor=state.credit_minor + state.held_minor,
-    )
-
-
-def booted(machine: Machine, state: State, _event: ev.Booted, now_s: float) -> Step:
+def booted(machine: Machine, state: State, event: ev.Booted, now_s: float) -> Step:
     """What the last run left: tubes verify a payout, a vend waits once more for the board's word."""
     recovered = {
         Phase.VENDING: "vend",
@@ -177,5 +157,7 @@ def booted(machine: Machine, state: State, _event: ev.Booted, now_s: float) -> S
         message="",
     )
     boot = m.Boot.model_validate({"software": machine.software, "recovered": recovered})
-    done = card.booted(machine, state)
-    return Step(done.state, (boot, *done.records, audit(done.state)), done.effects)
+    after_cut = climate.booted(machine, visits.booted(machine, state, now_s), event, now_s)
+    done = card.booted(machine, after_cut.state)
+    records = (boot, *after_cut.records, *done.records, audit(done.state))
+    return Step(done.state, records, done.effects)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.sale.card_events import CardEvent
+from edge.sale.visit_events import CabinetEvent, ClockSet, Overdue, TechnicianRequest
 from shared.messages import PriceList
 
 
@@ -235,14 +236,19 @@ class FreeVend:
 
 @dataclass(frozen=True, slots=True)
 class ServiceChanged:
-    """A technician began or ended a visit."""
+    """A technician says that he is here, or that he leaves."""
 
     on: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Booted:
-    """First event of every run; what an unfinished effect needs is decided here."""
+    """First event of every run; what an unfinished effect needs is decided here.
+
+    boot: names the start of the board that monotonic time counts from; empty where nobody knows.
+    """
+
+    boot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +287,9 @@ DriverEvent = (
     | BillEvent
     | CardEvent
     | HandEvent
+    | CabinetEvent
 )
-PersonEvent = ClaimEntered | FreeVend | ServiceChanged
-Event = DriverEvent | PersonEvent | LinkChanged | DiskChanged | PricesWanted | Booted | AuditDue | Tick
+TechnicianEvent = ServiceChanged | TechnicianRequest
+PersonEvent = ClaimEntered | FreeVend | TechnicianEvent
+TimeEvent = Booted | AuditDue | Tick | Overdue | ClockSet
+Event = DriverEvent | PersonEvent | LinkChanged | DiskChanged | PricesWanted | TimeEvent

@@ -8,17 +8,34 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from edge.sale import card, cash, devices, vend
+from edge.sale import (
+    audit,
+    card,
+    cash,
+    climate,
+    collection,
+    devices,
+    lockouts,
+    overdue,
+    stock,
+    vend,
+    visits,
+)
 from edge.sale import card_events as cev
 from edge.sale import events as ev
+from edge.sale import visit_events as vev
 from edge.sale.accept import let_in
 from edge.sale.state import Phase, State
 from edge.sale.step import Machine, Step
+from edge.sale.technician import asked
 from shared import records as m
 
 
 def step(machine: Machine, state: State, event: ev.Event, now_s: float) -> Step:
     """Decide one event. Raises KeyError for an event type without a row: that is a mistake of ours."""
+    late: tuple[m.Body, ...] = ()
+    if not isinstance(event, ev.Booted):  # a restart's time may be another boot's
+        state, late = overdue.judged(machine, state, now_s)
     decide = TABLE[type(event)][state.phase]
     done = decide(machine, state, event, now_s)
     assert done.state.phase is state.phase or done.state.phase in MOVES.get(decide, ()), (
@@ -26,12 +43,13 @@ def step(machine: Machine, state: State, event: ev.Event, now_s: float) -> Step:
         state,
         event,
     )
-    return _settle(machine, done)
+    done = _settle(machine, state, done)
+    return Step(done.state, (*late, *done.records), done.effects)
 
 
-def _settle(machine: Machine, done: Step) -> Step:
+def _settle(machine: Machine, before: State, done: Step) -> Step:
     """What holds after every step: new prices between customers, money only when it can be used."""
-    state, records = done.state, done.records
+    state, records = overdue.refreshed(machine, before, done.state), done.records
     if state.phase is Phase.IDLE and state.pending is not None:
         state = replace(state, prices=state.pending, pending=None)
         records = (*records, m.Applied(price_version=state.prices.version))
@@ -110,8 +128,18 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     ev.LinkChanged: _always(devices.link),
     ev.DiskChanged: _always(devices.disk),
     ev.PricesWanted: _always(devices.prices),
-    ev.ServiceChanged: _always(devices.service),
-    ev.AuditDue: _always(devices.audit_due),
+    ev.AuditDue: _always(audit.due),
+    # the cabinet, and the technician in front of it
+    vev.DoorChanged: _always(visits.door),
+    ev.ServiceChanged: _always(visits.service),
+    vev.Refilled: _always(asked(stock.refilled)),
+    vev.StockSet: _always(asked(stock.corrected)),
+    vev.Collected: _always(asked(collection.collected)),
+    vev.GroupReleased: _always(asked(climate.release)),
+    vev.SlotReleased: _always(asked(lockouts.release)),
+    vev.TemperatureRead: _always(climate.read),
+    vev.ClockSet: _always(climate.clock_set),
+    vev.Overdue: _always(_nothing),
 }
 
 _FREE: Final = (_IDLE, _CREDIT)  # no customer, or one whose cash waits

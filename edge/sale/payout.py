@@ -75,7 +75,7 @@ def coins_ended(machine: Machine, state: State, tubes: tuple[int, ...]) -> Step:
         paid_minor=paying.paid_minor + paid_minor,
     )
     state = replace(state, paying=paying, tubes=tubes)
-    return _end(machine, state, _difference(state, paid_minor - left_minor))
+    return _end(machine, state, tubes_corrected(state, paid_minor - left_minor))
 
 
 def _without_missing(
@@ -108,7 +108,7 @@ def notes_ended(machine: Machine, state: State, recycled: tuple[int, ...]) -> St
         paid_notes_minor=paid_minor,
     )
     state = replace(state, paying=paying, recycled=recycled)
-    return _end(machine, state, _notes_difference(state, paid_minor - left_minor))
+    return _end(machine, state, recycler_corrected(state, paid_minor - left_minor))
 
 
 def _end(machine: Machine, state: State, records: tuple[m.Body, ...]) -> Step:
@@ -179,7 +179,7 @@ def recount(state: State, tubes: tuple[int, ...]) -> Step:
     if not difference_minor:
         return Step(state)
     if min(gained.values()) < 0 or sum(gained.values()) > MAX_FOUND_COINS:
-        return Step(state, _difference(state, difference_minor))
+        return Step(state, tubes_corrected(state, difference_minor))
     found = tuple(
         m.CashIn(
             value_minor=state.values_minor[coin],
@@ -206,16 +206,16 @@ def recount_notes(state: State, recycled: tuple[int, ...]) -> Step:
     values = state.note_values_minor
     difference_minor = worth(recycled, values) - worth(state.recycled, values)
     state = replace(state, recycled=recycled)
-    return Step(state, _notes_difference(state, difference_minor))
+    return Step(state, recycler_corrected(state, difference_minor))
 
 
-def _difference(state: State, difference_minor: int) -> tuple[m.Body, ...]:
+def tubes_corrected(state: State, difference_minor: int) -> tuple[m.Body, ...]:
     if not difference_minor:
         return ()
     return (m.TubesCorrected(difference_minor=difference_minor, currency=state.prices.currency),)
 
 
-def _notes_difference(state: State, difference_minor: int) -> tuple[m.Body, ...]:
+def recycler_corrected(state: State, difference_minor: int) -> tuple[m.Body, ...]:
     if not difference_minor:
         return ()
     return (m.RecyclerCorrected(difference_minor=difference_minor, currency=state.prices.currency),)

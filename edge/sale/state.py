@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from shared.fields import Tender
 from shared.messages import PriceList
@@ -101,6 +101,56 @@ class Reader:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """A technician at the machine: he opened the door, said so, or both.
+
+    `done`: he said that he leaves, and the door is still open. `until_s`: the door was closed again; unless
+    he does something more, the visit ends then.
+    """
+
+    door: bool = False
+    service: bool = False
+    done: bool = False
+    until_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Climate:
+    """What is known of the temperature of one product group (edge/sale/climate.py).
+
+    `good_s`: the last reading in range, or what stands for it. `trouble`: on which side the last reading was
+    out of range. `lockout`: why the group is not sold until a technician releases it, empty while it is sold;
+    `slots` are those it had then. `before_ns`: the last good moment before a power cut whose length is not
+    known yet, UTC; `after_s`: the first one after it.
+    """
+
+    good_s: float
+    trouble: str = ""
+    lockout: str = ""
+    slots: tuple[str, ...] = ()
+    before_ns: int | None = None
+    after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cabinet:
+    """The machine around its devices. `climate`: by product group; `failures`: motor runs in a row that
+    failed, by slot. `boot`: the start of the board that monotonic times count from; `clock_ns`: by how much a
+    trusted wall clock is ahead of monotonic time in it. The last two follow from the rest
+    (edge/sale/overdue.py): after `overdue_s` something will have lasted too long.
+    """
+
+    visit: Visit | None = None
+    door_open: bool = False
+    climate: dict[str, Climate] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    boot: str = ""
+    clock_ns: int | None = None
+    closed: dict[str, str] = field(default_factory=dict)
+    overdue_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Never reset while this journal lives: the independent side of the books."""
 
@@ -136,7 +186,9 @@ class State:
     claims: dict[int, int] = field(default_factory=dict)  # number and amount of what is still owed
     last_claim: int = 0
     wrong_claims: int = 0  # codes entered in a row that were none
-    service: bool = False  # a technician is here: vends are tests
+    cabinet: Cabinet = field(default_factory=Cabinet)
+    cashbox_minor: int = 0  # coins in the cash box since it was last emptied
+    stacker_minor: int = 0  # notes in the stacker since then
     # --- this run only
     changer: str = "starting"  # "" = ready, else why not
     validator: str = "starting"
@@ -150,6 +202,16 @@ class State:
     escrow: bool = False  # a note was sent to the stacker, and is not there yet
     deadline_s: float | None = None
     message: str = ""  # what the customer is told
+
+    @property
+    def service(self) -> bool:
+        """A technician is here: vends are tests, and no money is taken."""
+        return self.cabinet.visit is not None
+
+    @property
+    def closed(self) -> dict[str, str]:
+        """Slots that are not sold although they hold something, and why, in the customer's words."""
+        return self.cabinet.closed
 
     @property
     def held_minor(self) -> int:
@@ -172,6 +234,10 @@ def add_totals(state: State, **more: int) -> State:
     """The state with running totals raised: `add_totals(s, sales=1, sold_minor=150)`."""
     totals = replace(state.totals, **{k: getattr(state.totals, k) + v for k, v in more.items()})
     return replace(state, totals=totals)
+
+
+def with_cabinet(state: State, **changed: Any) -> State:  # noqa: ANN401  # as dataclasses.replace
+    return replace(state, cabinet=replace(state.cabinet, **changed))
 
 
 def told(state: State, message: str) -> State:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from edge.sale.effects import Effect
-from edge.sale.state import State
+from edge.sale.state import SlotSetting, State
 from shared.records import Body
 
 
@@ -24,17 +24,36 @@ class Policy:
 
     `largest_note_minor`: notes above it are not taken. `reserve`: coins of each tube that are not promised as
     change, as counts are a lower bound that may be off by one or two. `without_change`: a sale whose change
-    cannot be paid is refused, or made and the rest is owed with a claim code.
+    cannot be paid is refused, or made and the rest is owed with a claim code. `motor_failures`: runs that
+    fail one after the other before a slot is not sold any more. `closed_door_s`: how long a visit lasts
+    behind a closed door if nobody says that it is over.
     """
 
     largest_note_minor: int = 2_000
     reserve: int = 0
     without_change: Literal["refuse", "owe"] = "refuse"
+    motor_failures: int = 2
+    closed_door_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProductGroup:
+    """Slots whose products spoil together, and what they bear: out of the range for longer than `limit_s`
+    they are not sold any more. Temperatures are tenths of a degree Celsius, both ends belong to the range.
+    """
+
+    slots: tuple[str, ...]
+    sensor: str
+    min_decidegrees: int
+    max_decidegrees: int
+    limit_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """`products` and `items` by slot; `claim_key`: this journal's own secret, for claim codes."""
+    """`products`, `items` and `slots` by slot, `groups` by name; `claim_key`: this journal's own secret, for
+    claim codes.
+    """
 
     products: Mapping[str, str]
     software: str
@@ -43,3 +62,5 @@ class Machine:
     readers: tuple[int, ...] = ()
     policy: Policy = field(default_factory=Policy)
     claim_key: bytes = b""
+    slots: Mapping[str, SlotSetting] = field(default_factory=dict)
+    groups: Mapping[str, ProductGroup] = field(default_factory=dict)

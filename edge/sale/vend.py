@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from edge.sale import card, payout
+from edge.sale import card, lockouts, payout, visits
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import can_change, takes_card
@@ -21,7 +21,9 @@ def select(machine: Machine, state: State, event: ev.SlotSelected, now_s: float)
     if refusal:
         return Step(told(state, refusal))
     if state.service:
-        return _run(machine, state, event.slot, "test", now_s)
+        return visits.stayed(machine, _run(machine, state, event.slot, "test", now_s), now_s)
+    if event.slot in state.closed:
+        return Step(told(state, state.closed[event.slot]))
     reader = _idle_reader(state)
     if not state.credit_minor and reader is not None:
         return card.request(machine, state, reader, event.slot, now_s)
@@ -34,14 +36,16 @@ def select(machine: Machine, state: State, event: ev.SlotSelected, now_s: float)
 def select_by_card(machine: Machine, state: State, event: ev.SlotSelected, now_s: float) -> Step:
     """A choice while a card is in the reader. Its funds are the reader's business: there are discounts."""
     assert state.card is not None
-    refusal = _cannot_sell(state, event.slot)
+    refusal = _cannot_sell(state, event.slot) or state.closed.get(event.slot, "")
+    if state.service:
+        refusal = "no sale now: a technician is at the machine"
     if refusal:
         return Step(told(state, refusal))
     return card.request(machine, state, state.card.reader, event.slot, now_s)
 
 
 def free(machine: Machine, state: State, event: ev.FreeVend, now_s: float) -> Step:
-    refusal = _cannot_sell(state, event.slot)
+    refusal = _cannot_sell(state, event.slot) or state.closed.get(event.slot, "")
     if refusal:
         return Step(told(state, refusal))
     return _run(machine, state, event.slot, "free", now_s)
@@ -107,15 +111,24 @@ def ended(machine: Machine, state: State, event: ev.VendEnded, now_s: float) -> 
     assert vend is not None
     if event.slot != vend.slot:
         return Step(state, (m.Fault(device="board", code="other_slot_answered"),))
-    if event.result is ev.VendResult.DELIVERED:
-        return _sold(machine, state, vend, "delivered", now_s)
+    state, lockout = lockouts.after_run(machine, state, vend.slot, event.result)
+    delivered = event.result is ev.VendResult.DELIVERED
+    done = (
+        _sold(machine, state, vend, "delivered", now_s)
+        if delivered
+        else _failed(machine, state, vend, event.result, now_s)
+    )
+    return Step(done.state, (*done.records, *lockout), done.effects)
+
+
+def _failed(machine: Machine, state: State, vend: Vend, result: ev.VendResult, now_s: float) -> Step:
     failed = m.VendFailed(
         slot=vend.slot,
         product=vend.product,
         price_minor=vend.price_minor,
         currency=state.prices.currency,
         tender=vend.tender,
-        reason=event.result.value,
+        reason=result.value,
     )
     state = told(
         replace(state, phase=Phase.CREDIT, vend=None, deadline_s=None),

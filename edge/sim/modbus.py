@@ -74,6 +74,7 @@ class SimModbusBoard:
         self.answer_s = 0.02  # a question and its answer on the wire
         self.blocked = False  # something lies in the light curtain
         self.silent = False
+        self.door_open = False
         self.fault_at: dict[int, Fault] = {}
         self.doubled_at: set[int] = set()  # the exchanges whose answer comes a second time, when all is over
         self.exchanges = 0
@@ -253,4 +254,6 @@ class SimModbusBoard:
             inputs[terminal - 1] = at_home == wiring.home_level
         seen = self.blocked or any(s.falling(self._now_s, self.drop_s) for s in self.spirals.values())
         inputs[wiring.drop_input - 1] = seen == wiring.drop_level
+        if wiring.door_input is not None:
+            inputs[wiring.door_input - 1] = self.door_open == wiring.door_level
         return inputs

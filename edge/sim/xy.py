@@ -41,6 +41,9 @@ class SimXyBoard:
         self._next_poll_s = -inf
         self._last_command: Frame | None = None
         self._running: tuple[float, int] | None = None
+        self.door_open = False
+        self.degrees = 4
+        self.controller = 0  # in order
 
     # The hands
 
@@ -100,9 +103,15 @@ class SimXyBoard:
             return b""
         if frame != self._last_command:  # a resend is only acknowledged again
             self._last_command = frame
+            if frame.command == Command.ASK_MACHINE:
+                self._outbox.append((Command.MACHINE, self._machine()))
             if frame.command == Command.DRIVE and self._running is None:
                 self._start_motor(int.from_bytes(frame.text[3:5], "big"), now_s)
         return ACK
+
+    def _machine(self) -> bytes:
+        """Bill validator, changer, card reader, temperature controller, temperature, door, change."""
+        return bytes([0, 0, 0, self.controller, self.degrees & 0xFF, self.door_open, 0, 0])
 
     def _drop_sent(self) -> None:
         self._outbox.popleft()

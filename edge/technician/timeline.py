@@ -14,10 +14,11 @@ from typing import Any, Final
 from edge.store.kept import Kept
 from edge.technician.words import says, when
 from shared import records as m
+from shared import visit_records as v
 
 REACH: Final = 249  # records to either side: no customer takes more
 NEAR_NS: Final = 120 * 10**9
-SURROUNDING: Final = (m.Fault, m.FaultCleared, m.Boot, m.Visit)
+SURROUNDING: Final = (m.Fault, m.FaultCleared, m.Boot, v.Visit, v.Door, v.Lockout)
 _MONEY: Final = (m.CashIn, m.Sale, m.VendFailed, m.Payout, m.Refund, m.Owed, m.ClaimUsed)
 _TO_CARD: Final = "refund_"  # how the reason of money owed begins that a card had paid
 

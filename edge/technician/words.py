@@ -7,6 +7,7 @@ from typing import Any, Final
 from edge.sale.events import VendResult
 from shared import money
 from shared import records as m
+from shared import visit_records as v
 
 FAILURES: Final = {
     VendResult.NO_DROP: "nothing dropped",
@@ -98,6 +99,17 @@ def _by_hand(moved: m.CoinsLoaded | m.CoinsTaken, verb: str) -> str:
     return f"{moved.coins} coins, {_of(moved, moved.value_minor)}, {verb} by hand"
 
 
+def _lockout(body: v.Lockout) -> str:
+    what = f"{'product group' if body.scope == 'group' else 'slot'} {body.name}"
+    sold = "not sold any more" if body.event == "began" else "sold again"
+    return f"{what} is {sold}: {spoken(body.reason)}"
+
+
+def _collection(body: v.Collection) -> str:
+    cash = f"{_of(body, body.cashbox_minor)} of coins and {_of(body, body.stacker_minor)} of notes"
+    return f"cash collected in bag {body.bag}: {cash} should be in it"
+
+
 def _of(body: Any, amount_minor: int) -> str:  # noqa: ANN401  # any record of money
     return money.text(amount_minor, body.currency)
 
@@ -114,7 +126,12 @@ _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     m.CoinsTaken: lambda r: _by_hand(r, "taken"),
     m.TubesCorrected: lambda r: _corrected("the tubes hold", r),
     m.RecyclerCorrected: lambda r: _corrected("the recycler holds", r),
-    m.Visit: lambda r: "a technician came" if r.event == "began" else "the technician left",
+    v.Visit: lambda r: "a technician came" if r.event == "began" else "the technician left",
+    v.Door: lambda r: "the door was opened" if r.open else "the door was closed",
+    v.Lockout: _lockout,
+    v.Refill: lambda r: f"slot {r.slot} refilled: {r.before} products before, {r.after} after",
+    v.StockCorrected: lambda r: f"slot {r.slot} counted: {r.after} products, and not {r.before}",
+    v.Collection: _collection,
     m.Fault: lambda r: f"fault of the {spoken(r.device)}: {spoken(r.code)}",
     m.FaultCleared: lambda r: f"fault of the {spoken(r.device)} is over: {spoken(r.code)}",
     m.Boot: lambda r: f"the machine was started (software {r.software}); {RECOVERED[r.recovered]}",

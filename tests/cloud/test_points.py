@@ -33,7 +33,7 @@ def test_every_field_of_a_body_is_written(kind: str) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_tags_are_names_of_few_values(kind: str) -> None:
     for tag in MEASUREMENTS[kind].tags:
-        assert tag in {"route", "reason", "device", "tender"}
+        assert tag in {"route", "reason", "device", "tender", "scope"}
 
 
 def _fields(line: str) -> dict[str, str]:

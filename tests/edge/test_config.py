@@ -7,6 +7,9 @@ import pytest
 
 from edge.config import EdgeSettings
 from edge.mdb.adapters import ADAPTERS
+from edge.motors.xy_cabinet import SENSOR
+from edge.sale.state import SlotSetting
+from edge.sale.step import ProductGroup
 from shared.settings import SettingsError, load
 
 BASE = """
@@ -47,6 +50,27 @@ def test_what_is_fitted(tmp_path: Path) -> None:
     assert (machine.items, machine.products) == ({"A1": 1}, {"A1": "cola"})
     assert found.price_list().of("A1", "card") == 140
     assert found.price_list().of("A1", "cash") == 150
+    assert machine.slots == {"A1": SlotSetting("A1", "cola", 10, 8)}
+    assert (machine.policy.motor_failures, machine.policy.closed_door_s) == (2, 600.0)
+    assert machine.groups == {}
+
+
+GROUP = """
+[[groups]]
+name = "fresh"
+slots = ["A1"]
+min_decidegrees = 0
+max_decidegrees = 50
+limit_s = 1800
+"""
+WATCHED = "[xy]\nmachine_status = true\n[service]\nmotor_failures = 3\nclosed_door_s = 60\n"
+
+
+def test_what_spoils(tmp_path: Path) -> None:
+    machine = settings(tmp_path, "", WATCHED + SLOT + GROUP).machine_setting("0.1", b"key")
+    assert machine.groups == {"fresh": ProductGroup(("A1",), "board", 0, 50, 1_800.0)}
+    assert machine.groups["fresh"].sensor == SENSOR
+    assert (machine.policy.motor_failures, machine.policy.closed_door_s) == (3, 60.0)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +80,13 @@ def test_what_is_fitted(tmp_path: Path) -> None:
         ('adapter = "usb"\n', SLOT, "adapter"),
         ('board = "modbus"\n', SLOT.replace("selection = 1", "selection = 9"), "home switch"),
         ("", "[modbus]\nhome_inputs = [1, 8]\n" + SLOT, "both a home switch and the drop sensor"),
+        ("", "[modbus]\ndoor_input = 3\n" + SLOT, "input 3 of the door has another use too"),
+        ("", "[modbus]\ndoor_input = 8\n" + SLOT, "input 8 of the door has another use too"),
+        ("", SLOT + GROUP, "groups need a temperature"),
+        ('board = "modbus"\n', WATCHED + SLOT + GROUP, "groups need a temperature"),
+        ("", WATCHED + SLOT + GROUP.replace("A1", "A9"), "group fresh: there is no slot A9"),
+        ("", WATCHED + SLOT + GROUP + GROUP, "two groups have the same name"),
+        ("", WATCHED + SLOT + GROUP.replace("= 0", "= 51"), "min_decidegrees is above max_decidegrees"),
         ("", SLOT + SLOT, "two slots have the same slot"),
         ("", "[cash]\nreserve = -1\n" + SLOT, "reserve"),
         ("validators = true\n", SLOT, "validators"),

@@ -18,7 +18,7 @@ from edge.motors.modbus_codes import (
     set_normal,
 )
 from edge.motors.modbus_line import ANSWER_TIMEOUT_S
-from edge.motors.modbus_rest import Wiring
+from edge.motors.modbus_rest import Rest, Wiring
 from edge.motors.spiral import Timing
 from edge.sale.effects import AcceptCoins, RunMotor
 from edge.sale.events import (
@@ -30,6 +30,7 @@ from edge.sale.events import (
     VendEnded,
     VendResult,
 )
+from edge.sale.visit_events import DoorChanged
 from edge.sim.bus import Fault
 from edge.sim.motors import Outcome
 from tests.edge.motors.modbus_rig import RUN_S, SLOTS, Rig
@@ -114,6 +115,27 @@ def test_outputs_that_follow_inputs_are_set_to_normal() -> None:
     assert asked(rig, set_normal(2)) == asked(rig, set_normal(5)) == 1
     assert asked(rig, set_normal(0)) == 0
     assert rig.board._registers[0x1002] == 0
+
+
+@pytest.mark.parametrize("level", [True, False])
+def test_a_door_is_told_at_the_start_and_when_it_moves(level: bool) -> None:
+    rig = Rig(Wiring(home_inputs=(1, 2, 3, 4, 5, 1, 6), door_input=7, door_level=level))
+    assert rig.run(1.5) == [BoardReady(), DoorChanged(open=False)]
+    rig.board.door_open = True
+    assert rig.run(2) == [DoorChanged(open=True)]
+    assert rig.vend("A1") == [ended("A1", "delivered")]
+    rig.board.silent = True
+    assert rig.run(5) == [BoardLost("silent")]
+    rig.board.silent = False
+    assert rig.run(3) == [BoardReady(), DoorChanged(open=True)]
+
+
+def test_a_door_switch_that_bounces_moved_no_door() -> None:
+    wiring = Wiring(door_input=7, home_inputs=(1,) * 6)
+    rest = Rest(wiring, {}, 1.0)
+    shut, ajar = (0,) * 8, (0,) * 6 + (1, 0)
+    looks = [rest.watch(inputs, 0.0) for inputs in (shut, ajar, shut, shut, ajar, shut, ajar, ajar, ajar)]
+    assert looks == [[], [], [], [DoorChanged(open=False)], [], [], [], [DoorChanged(open=True)], []]
 
 
 def test_a_board_without_control_modes() -> None:

@@ -16,10 +16,12 @@ from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.machine import step
-from edge.sale.state import Phase, State
+from edge.sale.state import Phase, SlotSetting, State
 from edge.sale.step import Machine, Policy
+from edge.sale.visit_events import DoorChanged, GroupReleased, SlotReleased
 from shared import records as m
 from shared.messages import PriceList
+from tests.edge.sale import cabinet
 
 COINS = (5, 10, 20, 50, 100, 200)
 ROOM = (8, 8, 8, 8, 8, 0)  # the two-euro coin has no tube
@@ -68,7 +70,12 @@ class Floor:
             readers=(1, 2),
             policy=self.policy,
             claim_key=KEY,
+            slots={slot: SlotSetting(slot, "any", STOCK, STOCK - 10) for slot in PRICES},
+            groups={"fresh": cabinet.FRESH},
         )
+        self.cabinet = cabinet.Cabinet()
+        self.books_minor = 0  # cash in the machine, by the records alone
+        self.records: tuple[m.Body, ...] = ()  # of the last event
         prices = PriceList(version=0, currency="EUR", prices=PRICES, card_prices=CARD_PRICES)
         self.state = State(prices=prices, stock=dict.fromkeys(PRICES, STOCK))
         self.now_s = 10.0
@@ -90,16 +97,21 @@ class Floor:
         self.codes: list[str] = []
         self.sales: list[m.Sale] = []
         self.session_prices = prices
-        self.feed(ev.Booted())
+        self.feed(ev.Booted("boot 1"))
+        self.cabinet.good_s = self.cabinet.true_s
 
     # ---- the sale
 
     def feed(self, event: ev.Event) -> None:
         self.now_s += 0.5
+        self.cabinet.pass_time(0.5)
+        self.cabinet.happens(event)
         if self.state.phase is Phase.IDLE:
             self.session_prices = self.state.prices
         done = step(self.machine, self.state, event, self.now_s)
-        self.state = done.state
+        self.state, self.records = done.state, done.records
+        self.books_minor += cabinet.moved(done.records)
+        assert cabinet.cash(self.state) == self.books_minor
         for record in done.records:
             self._record(record)
         for effect in done.effects:
@@ -114,12 +126,14 @@ class Floor:
             assert record.paid_minor == sum(t.amount_minor for t in record.tenders)
         elif isinstance(record, m.Owed):
             self.codes.append(record.claim)
+        self.cabinet.written(record)
 
     def _perform(self, effect: act.Effect, event: ev.Event) -> None:
         match effect:
             case act.RunMotor(slot):
                 assert isinstance(event, ev.SlotSelected | cev.VendApproved | ev.FreeVend)
                 assert not self.motor, "a motor is started while one runs"
+                self._may_run(slot, event)
                 self.motor = slot
             case act.PayOut(coins, tubes):
                 assert self.coins_out is None, "coins are ordered twice"
@@ -136,6 +150,14 @@ class Floor:
                 pass
             case _:
                 self._perform_card(effect)
+
+    def _may_run(self, slot: str, event: ev.Event) -> None:
+        assert self.state.vend is not None
+        is_test = self.state.vend.tender == "test"
+        assert is_test or slot not in self.state.closed, "a slot that is not for sale"
+        assert is_test or slot not in cabinet.FRESH.slots or not self.cabinet.spoiled
+        if self.state.service:
+            assert is_test or not isinstance(event, ev.SlotSelected), "a sale in a visit"
 
     def _settle_bill(self, *, stack: bool) -> None:
         if self.escrow is None:
@@ -245,8 +267,9 @@ class Floor:
                 amount = max(1, asked - self.random.choice([0, 0, 0, 10]))
                 reader.approved_minor = amount
                 self.card_minor += amount
-                motor = self.motor
+                motor, card = self.motor, self.state.card
                 self.feed(cev.VendApproved(reader.number, amount))
+                cancelled |= card is not None and card.choice in self.state.closed
                 assert bool(self.motor) is not cancelled or motor, "a late approval never vends"
             else:
                 self.feed(cev.VendDenied(reader.number, "declined"))
@@ -349,7 +372,12 @@ class Floor:
     def recover(self) -> None:
         """What is down comes back, one after the other."""
         down = next((r for r in self.readers.values() if not r.up), None)
-        if self.state.changer:
+        if self.cabinet.door:
+            cabinet.move_door(self)
+        elif self.state.service:
+            self.mend()
+            self.feed(ev.ServiceChanged(False))
+        elif self.state.changer:
             self.changer_fails()
         elif self.state.validator:
             self.validator_fails()
@@ -360,8 +388,15 @@ class Floor:
             self.feed(cev.CardReady(down.number, down.always_idle, refunds=True, reports_cash=True))
         elif not self.state.disk_ok:
             self.feed(ev.DiskChanged(True))
-        elif self.state.service:
-            self.feed(ev.ServiceChanged(False))
+        elif self.state.closed and self.random.random() < 0.1:
+            self.feed(ev.ServiceChanged(True))
+
+    def mend(self) -> None:
+        """The technician answers for all there is."""
+        self.feed(ev.ServiceChanged(True))
+        self.feed(GroupReleased("fresh"))
+        for slot in PRICES:
+            self.feed(SlotReleased(slot))
 
     def hands(self) -> None:
         """A technician loads coins and takes a note; it is nobody's credit."""
@@ -408,8 +443,11 @@ class Floor:
         for reader in self.readers.values():
             self._cut_reader(reader)
         self.state = ADAPTER.validate_json(ADAPTER.dump_json(self.state))
-        motor = self.motor
-        self.feed(ev.Booted())
+        motor, door = self.motor, self.cabinet.door
+        self.feed(cabinet.power_off(self))
+        if door:
+            self.cabinet.door = True
+            self.feed(DoorChanged(True))
         assert self.motor == motor, "a motor is started by a restart"
         assert self.coins_out is None
         self.settle()
@@ -448,6 +486,7 @@ class Floor:
             cash = (state.accepting and not state.changer) or (state.notes_accepted and not state.validator)
             waits_for_a_card = state.phase is Phase.AUTHORISING and not state.card.session
             assert waits_for_a_card or not cash, "one tender at a time"
+        self.cabinet.check(state)
         if self.in_motion():
             return
         assert state.tubes in {(), tuple(self.tubes)} or bool(state.changer)
@@ -480,6 +519,11 @@ ACTIONS: dict[Callable[[Floor], None], int] = {
     Floor.power_cut: 2,
     Floor.recover: 25,
     Floor.hands: 1,
+    cabinet.read_temperature: 8,
+    cabinet.hours_pass: 1,
+    cabinet.set_clock: 4,
+    cabinet.move_door: 1,
+    cabinet.service: 1,
 }
 
 

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from edge.sale import card_events as cev
 from edge.sale import events as ev
+from edge.sale import visit_events as vev
 from edge.sale.machine import TABLE, step
 from edge.sale.state import Phase, State
 from edge.sale.step import Policy
 from shared import records as m
 from shared.messages import PriceList
+from tests.edge.sale.cabinet import cash, moved
 from tests.edge.sale.floor import ACTIONS, COINS, Floor, calm, opened, walk
 
 ORDERS = int(os.environ.get("VEND_TEST_ORDERS", "100000"))  # a longer run on demand
@@ -98,6 +100,15 @@ EVENTS: dict[type, ev.Event] = {
         ev.PricesWanted(PriceList(version=99, currency="EUR", prices={"A1": 5})),
         ev.ServiceChanged(on=True),
         ev.AuditDue(),
+        vev.DoorChanged(open=True),
+        vev.TemperatureRead("board", 90),
+        vev.ClockSet(10**18),
+        vev.Overdue(),
+        vev.Refilled({"A1": 2}, others_to_par=True),
+        vev.StockSet({"A1": 3}),
+        vev.Collected("bag 7"),
+        vev.GroupReleased("fresh"),
+        vev.SlotReleased("A1"),
     )
 }
 
@@ -110,6 +121,7 @@ def test_whatever_a_device_says_whenever_it_says_it_the_books_balance() -> None:
         for event in EVENTS.values():
             done = step(machine, state, event, 1_000.0)
             assert done.state.balanced()
+            assert cash(done.state) - cash(state) == moved(done.records)
             for field in fields(State):
                 assert getattr(done.state, field.name) is not None or field.default is None
 

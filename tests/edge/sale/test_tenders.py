@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from edge.sale.state import NOT_FITTED, Reader, State
+from edge.sale.state import NOT_FITTED, Cabinet, Reader, State, Visit
 from edge.sale.tenders import availability
 from shared.fields import Tender
 from shared.messages import PriceList
@@ -41,7 +41,7 @@ def test_everything_works() -> None:
         ({"board": "port_lost"}, "cash", "motor board was unplugged"),
         ({"board": "port_lost"}, "card", "motor board was unplugged"),
         ({"disk_ok": False}, "card", "journal disk full"),
-        ({"service": True}, "cash", "a technician is at the machine"),
+        ({"cabinet": Cabinet(visit=Visit(door=True))}, "cash", "a technician is at the machine"),
         ({"readers": {1: Reader(reason="something_new")}}, "card", "card reader something new"),
     ],
 )

@@ -10,6 +10,7 @@ from edge.technician.timeline import NEAR_NS, Timeline, spans, timeline
 from edge.technician.words import says
 from shared import codec
 from shared import records as m
+from shared import visit_records as v
 from tests.edge.technician.stories import (
     AUDIT,
     BETWEEN,
@@ -154,8 +155,37 @@ def test_times_and_uploads() -> None:
             m.RecyclerCorrected(difference_minor=500, currency="EUR"),
             "the recycler holds 5.00 EUR more than the books say",
         ),
-        (m.Visit(event="began"), "a technician came"),
-        (m.Visit(event="ended"), "the technician left"),
+        (v.Visit(event="began"), "a technician came"),
+        (v.Visit(event="ended"), "the technician left"),
+        (v.Door(open=True), "the door was opened"),
+        (v.Door(open=False), "the door was closed"),
+        (
+            v.Lockout(event="began", scope="group", name="dairy", reason="too_warm"),
+            "product group dairy is not sold any more: too warm",
+        ),
+        (
+            v.Lockout(event="ended", scope="slot", name="A1", reason="serviced"),
+            "slot A1 is sold again: serviced",
+        ),
+        (
+            v.Refill(slot="A1", product="cola", before=2, after=8, added=6),
+            "slot A1 refilled: 2 products before, 8 after",
+        ),
+        (
+            v.StockCorrected(slot="A1", product="cola", before=2, after=3),
+            "slot A1 counted: 3 products, and not 2",
+        ),
+        (
+            v.Collection(
+                bag="B-17",
+                cashbox_minor=1250,
+                stacker_minor=4500,
+                tubes_minor=900,
+                recycler_minor=0,
+                currency="EUR",
+            ),
+            "cash collected in bag B-17: 12.50 EUR of coins and 45.00 EUR of notes should be in it",
+        ),
         (FAULT, "fault of the changer: coin jam"),
         (
             m.FaultCleared(device="reader_1", code="reader_failure"),

@@ -1,0 +1,39 @@
+"""Products put in by a technician, and counts put right. Counts are what is there afterwards: said twice, a
+refill is the same refill; taken back, it is one with the counts from before.
+"""
+
+from dataclasses import replace
+
+from edge.sale.state import State
+from edge.sale.step import Machine, Step
+from edge.sale.visit_events import Refilled, StockSet
+from shared import visit_records as vr
+
+
+def refilled(machine: Machine, state: State, event: Refilled, _now_s: float) -> Step:
+    """A record for each slot that was told or has changed; the rest of `others_to_par` was full."""
+    counts = dict(event.counts)
+    if event.others_to_par:
+        par = {slot: setting.par for slot, setting in machine.slots.items()}
+        changed = {slot: count for slot, count in par.items() if count != state.stock[slot]}
+        counts = {**changed, **counts}
+    records = tuple(
+        vr.Refill(
+            slot=slot,
+            product=machine.products[slot],
+            before=state.stock[slot],
+            after=count,
+            added=count - state.stock[slot],
+        )
+        for slot, count in counts.items()
+    )
+    return Step(replace(state, stock={**state.stock, **counts}), records)
+
+
+def corrected(machine: Machine, state: State, event: StockSet, _now_s: float) -> Step:
+    records = tuple(
+        vr.StockCorrected(slot=slot, product=machine.products[slot], before=state.stock[slot], after=count)
+        for slot, count in event.counts.items()
+        if count != state.stock[slot]
+    )
+    return Step(replace(state, stock={**state.stock, **event.counts}), records)
