@@ -11,7 +11,6 @@
 import io
 import json
 import logging
-import os
 import socket
 import socketserver
 import threading
@@ -155,6 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self._until_s = monotonic() + REQUEST_LIMIT_S
+        self._is_read = False
         self.rfile.close()
         self.rfile = io.BufferedReader(_Bounded(self.request, self._until_s))
 
@@ -167,7 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
             except Exception:
                 self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "a mistake of the machine; see its log")
                 raise
-            self._drain()
+            if not self._is_read:
+                self._drain()
 
     def _dispatch(self) -> None:
         try:
@@ -181,7 +182,9 @@ class _Handler(BaseHTTPRequestHandler):
             known = ", ".join(f"{method} {path}" for method, path in routes)
             other = any(path == url.path for _, path in routes)
             raise Refused(HTTPStatus.METHOD_NOT_ALLOWED if other else HTTPStatus.NOT_FOUND, f"ask {known}")
-        self._answer(*route(query, self._body() if self.command == "POST" else b""))
+        body = self._body() if self.command == "POST" else b""
+        self._is_read = True
+        self._answer(*route(query, body))
 
     do_GET = do_POST = _dispatch  # noqa: N815  # names that http.server looks for
 
@@ -224,8 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         """What clients ask is no news."""
 
 
-_BUSY_TEXT: Final = (
-    json.dumps({"error": f"{MAX_CONNECTIONS} connections are served at a time; try again"}) + os.linesep
+_BUSY_TEXT: Final = json.dumps(
+    {"error": f"{MAX_CONNECTIONS} connections are served at a time; try again"}
 ).encode()
 _BUSY: Final = (
     b"HTTP/1.0 503 Service Unavailable\r\nContent-Type: application/json\r\n"

@@ -311,6 +311,14 @@ def test_too_many_clients_are_told_so_and_the_next_ones_are_served(machine: Mach
     eventually(lambda: machine.curl()[0] == 200)
 
 
+def test_a_client_that_lingers_after_its_answer_takes_nobodys_place(machine: Machine) -> None:
+    with ExitStack() as stack:
+        for _ in range(2 * MAX_CONNECTIONS):
+            client = stack.enter_context(machine.connect())
+            client.sendall(b"GET /status HTTP/1.1\r\n\r\n")
+            assert read_all(client).endswith(b'{"phase": "idle"}\n')
+
+
 def test_a_mistake_of_ours_is_answered_and_the_next_client_is_served(tmp_path: Path) -> None:
     def broken(_query: object, _body: bytes) -> local_server.Answer:
         raise ZeroDivisionError

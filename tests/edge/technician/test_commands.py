@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from deploy.demo.machine import SimulatedMachine
 from deploy.demo.network import Link
 from edge.__main__ import main
+from edge.serial_port import open_port
 from edge.sim.bus import Fault, VirtualBus
 from edge.sim.motors import Outcome
 from edge.sim.pty import PtyServer
@@ -228,11 +229,12 @@ def test_doctor_says_what_a_box_that_polls_by_itself_was_told(machine: Simulated
     machine.changer.report_lasting(b"\x53\x0a")
     box = PtyServer(SimWafer(VirtualBus([machine.changer])), machine.folder / "wafer")
     settings = machine.config.read_text().replace(f"{machine.folder}/mdb", box.path)
-    settings = settings.replace("validator = true\nreaders = [1]", 'adapter = "wafer"')
+    settings = settings.replace("readers = [1]", 'adapter = "wafer"')
     machine.config.write_text(settings)
     with box:
-        found = checks(machine)
+        found = checks(machine)  # takes some of the box's own polls, as no validator is there to answer
     assert found["adapter"]["words"] == "wafer"
+    assert found["validator"]["level"] == "trouble"
     assert "type 0: 60" in found["changer"]["words"]
     assert found["told_meanwhile"]["level"] == "warning"
     assert "coin type 3 to the tube (10 in its tube)" in found["told_meanwhile"]["words"]
@@ -272,6 +274,14 @@ def test_doctor_says_that_adapter_and_board_are_silent(machine: SimulatedMachine
     found = checks(machine)  # the two cables are swapped
     assert "does not answer (adapter silent)" in found["adapter"]["words"]
     assert "not ready (silent)" in found["board"]["words"]
+
+
+def test_doctor_says_why_a_port_cannot_be_opened(machine: SimulatedMachine) -> None:
+    settings = machine.config.read_text()
+    with open_port(str(machine.folder / "mdb"), 115_200):
+        assert checks(machine)["mdb_port_busy"]["todo"] == "another program has it open: stop that one"
+    machine.config.write_text(settings.replace(f"{machine.folder}/mdb", "/dev/null"))
+    assert checks(machine)["mdb_port_unusable"]["level"] == "trouble"
 
 
 def test_settings_that_cannot_be_used_are_told_apart(machine: SimulatedMachine) -> None:
