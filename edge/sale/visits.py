@@ -2,8 +2,8 @@
 
 In a visit vends are tests and no money is taken; what a card was asked for before still ends as a sale. While
 the door is open it goes on, whatever is said. Behind a closed door it ends when the technician says so or,
-once the door was open, by itself after a time in which he did nothing more: a forgotten word must not stop the
-machine for days.
+once the door was open, by itself after a time in which he did nothing more: a forgotten word must not stop
+the machine for days.
 """
 
 from dataclasses import replace
