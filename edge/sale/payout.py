@@ -173,7 +173,8 @@ def recount(state: State, tubes: tuple[int, ...]) -> Step:
     """A small surplus is coins whose report was lost between changer and journal: the customer's money.
     Anything else was done by hand and is only written down.
     """
-    gained = {t: tubes[t] - old for t, old in enumerate(state.tubes) if t < len(tubes) and tubes[t] != old}
+    now = (*tubes, *[0] * (len(state.tubes) - len(tubes)))  # a changer may leave the last ones out
+    gained = {t: now[t] - old for t, old in enumerate(state.tubes) if now[t] != old}
     difference_minor = worth(tubes, state.values_minor) - worth(state.tubes, state.values_minor)
     state = replace(state, tubes=tubes)
     if not difference_minor:

@@ -529,3 +529,12 @@ def test_a_slot_without_stock_in_a_doubtful_sale_never_goes_below_zero() -> None
     s.state = replace(s.state, stock={**s.state.stock, "B1": 0})
     s.run(ev.Tick())
     assert s.state.stock["B1"] == 0
+
+
+def test_a_changer_that_leaves_tubes_out_crashes_nothing() -> None:
+    s = Session()
+    s.restart()
+    s.forget()
+    s.run(ev.ChangerReady(VALUES, (3, 3, 3)))
+    assert s.of(m.TubesCorrected) == [m.TubesCorrected(difference_minor=-450, currency="EUR")]
+    assert s.of(m.CashIn) == []

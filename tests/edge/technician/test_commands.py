@@ -119,7 +119,7 @@ def test_status_in_words(running: SimulatedMachine) -> None:
         "pay with  cash    yes",
         "          wallet  no: needs the machine's network, which is down",
         "devices   changer    ready",
-        "records   2 owed, 0 stored, 0 parked",
+        "records   3 owed, 0 stored, 0 parked",
         "prices    list 0",
         "slots     A1  200 left at 1.50 EUR",
     ):
@@ -150,7 +150,7 @@ def test_why_tells_the_same_story_of_a_machine_that_runs_and_of_one_that_does_no
         getattr(running, end)()
     data = running.folder / "data"
     before = {path.name: path.read_bytes() for path in data.iterdir()} if end != "running" else {}
-    result = edge(running, "why", "4")
+    result = edge(running, "why", "5")
     assert result.exit_code == 0, result.stderr
     told = [line[35:].strip() for line in result.stdout.splitlines() if " s  " in line]
     assert [re.sub(r".* s  | \(time estimated\)|after .* s", "", line) for line in told] == [
@@ -159,10 +159,10 @@ def test_why_tells_the_same_story_of_a_machine_that_runs_and_of_one_that_does_no
         "A1 cola sold for 1.50 EUR cash: delivered ; 199 left; the network was down",
         "change: 0.50 EUR paid out",
     ]
-    assert result.stdout.startswith("Record 4 belongs to the sale of records 3 to 5.")
-    story = json.loads(edge(running, "why", "4", "--json").stdout)
-    assert (story["seq"], story["first"], story["last"]) == (4, 3, 5)
-    assert [entry["seq"] for entry in story["entries"]] == [1, 3, 4, 5]
+    assert result.stdout.startswith("Record 5 belongs to the sale of records 4 to 6.")
+    story = json.loads(edge(running, "why", "5", "--json").stdout)
+    assert (story["seq"], story["first"], story["last"]) == (5, 4, 6)
+    assert [entry["seq"] for entry in story["entries"]] == [1, 4, 5, 6]
     if before:  # nothing of the journal was made, changed or left behind
         assert {path.name: path.read_bytes() for path in data.iterdir()} == before
 
@@ -250,7 +250,7 @@ def test_doctor_of_a_machine_that_runs_says_what_the_machine_says(running: Simul
     eventually(lambda: running.status()["devices"]["board"])
     found = checks(running)
     assert found["board"]["level"] == found["not_selling"]["level"] == "trouble"
-    assert "motor board port_lost" in found["not_selling"]["words"]
+    assert "motor board was unplugged" in found["not_selling"]["words"]
 
 
 def test_doctor_says_which_device_is_missing(machine: SimulatedMachine) -> None:
