@@ -2,7 +2,8 @@
 
 `handle` takes one event, brings the journal up to date and returns what is to be done in the world. The
 journal is the only thing it touches. On a full disk the step is not taken: the event waits in `pending`
-and is tried again, so a coin that fell is never forgotten.
+and is tried again, so a coin that fell is never forgotten. A key that was pressed is: its product would drop
+when nobody stands there any more.
 """
 
 import random
@@ -18,8 +19,9 @@ from edge import catalog
 from edge.outbox import Outbox
 from edge.sale import effects as act
 from edge.sale import events as ev
+from edge.sale.accept import let_in
 from edge.sale.machine import step
-from edge.sale.state import SlotSetting, State
+from edge.sale.state import SlotSetting, State, told
 from edge.sale.step import Machine
 from edge.sale.tenders import availability
 from edge.store.journal import Journal, JournalFull
@@ -29,6 +31,7 @@ from shared.messages import PriceList, PricesRefused, Receipt, Reported, SlotSto
 
 AUDIT_INTERVAL_S: Final = 3600.0
 _STATE: Final = TypeAdapter(State)
+_WISHES: Final = (ev.SlotSelected, ev.Lever, ev.ClaimEntered, ev.FreeVend)
 
 
 # --- events of the uplink, beside the sale's own ----------------------------------------------------------
@@ -190,12 +193,18 @@ class Core:
             try:
                 commands += self._step(self.pending[0], now)
             except JournalFull:
-                if self.state.disk_ok:
-                    # Cannot be written down now, but must hold at once: no more money comes in.
-                    self.state = replace(self.state, disk_ok=False)
-                    commands.append(act.AcceptCoins(enabled=False))
+                self._refuse(commands)
                 return
             self.pending.popleft()
+
+    def _refuse(self, commands: list[Command]) -> None:
+        """No room: what happened waits to be written down, and what somebody wished is not done at all."""
+        self.pending = deque(event for event in self.pending if not isinstance(event, _WISHES))
+        if self.state.disk_ok:
+            # Cannot be written down now, but must hold at once: no more money comes in.
+            full = told(replace(self.state, disk_ok=False), "out of service: journal disk full")
+            self.state, effects = let_in(full, self.machine.policy)
+            commands += effects
 
     def _step(self, event: ev.Event, now: Now) -> tuple[act.Effect, ...]:
         done = step(self.machine, self.state, event, now.monotonic_s)
@@ -224,7 +233,9 @@ class Core:
             commands.append(DropConnection())
 
     def next_wake_s(self) -> float | None:
-        times = (self.state.deadline_s, self._audit_s, self.outbox.next_wake_s(), self._hold_until_s)
+        # On a full disk the deadline waits behind what is pending, which is tried in the loop's own rhythm.
+        deadline_s = None if self.pending else self.state.deadline_s
+        times = (deadline_s, self._audit_s, self.outbox.next_wake_s(), self._hold_until_s)
         return min((t for t in times if t is not None), default=None)
 
     # ---- messages out
@@ -318,7 +329,6 @@ def _lasting(state: State) -> State:
         accepting=None,
         notes_accepted=None,
         stacker_full=False,
-        escrow=False,
         deadline_s=None,
         message="",
     )

@@ -6,7 +6,7 @@ from edge.sale import card, claims, payout
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import takes_note
-from edge.sale.state import Phase, State, add_totals, told
+from edge.sale.state import Phase, Stacking, State, add_totals, told
 from edge.sale.step import Machine, Step
 from shared import money
 from shared import records as m
@@ -24,9 +24,12 @@ def coin(_machine: Machine, state: State, event: ev.CoinIn, _now_s: float) -> St
     return _credited(state, event.value_minor, "coin", event.coin, route)
 
 
-def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float) -> Step:
-    state = replace(state, escrow=False)
-    if event.route is ev.BillRoute.RECYCLER:
+def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float, *, found: bool = False) -> Step:
+    """`found`: seen by a count, after a start."""
+    state = replace(state, stacking=None)
+    if event.route is ev.BillRoute.CASHBOX:
+        state = replace(state, stacker_bills=state.stacker_bills + (not found))  # its count has it already
+    else:
         paying, count = state.paying, _count(state.recycled, event.bill) + 1
         if paying is not None:
             before = _count(paying.recycled_before, event.bill) + 1
@@ -34,14 +37,16 @@ def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float) -> St
             paying = replace(paying, recycled_before=changed)
         state = replace(state, recycled=payout.with_count(state.recycled, event.bill, count), paying=paying)
     route = "recycler" if event.route is ev.BillRoute.RECYCLER else "stacker"
-    return _credited(state, event.value_minor, "note", event.bill, route)
+    return _credited(state, event.value_minor, "note", event.bill, route, found=found)
 
 
 def _count(counts: tuple[int, ...], kind: int) -> int:
     return counts[kind] if kind < len(counts) else 0
 
 
-def _credited(state: State, value_minor: int, medium: str, kind: int, route: str) -> Step:
+def _credited(
+    state: State, value_minor: int, medium: str, kind: int, route: str, *, found: bool = False
+) -> Step:
     record = m.CashIn.model_validate(
         {
             "value_minor": value_minor,
@@ -49,6 +54,7 @@ def _credited(state: State, value_minor: int, medium: str, kind: int, route: str
             "medium": medium,
             "type": kind,
             "route": route,
+            "found": found,
         }
     )
     state = add_totals(
@@ -65,15 +71,16 @@ def _credited(state: State, value_minor: int, medium: str, kind: int, route: str
 
 def escrowed(machine: Machine, state: State, event: ev.BillEscrowed, _now_s: float) -> Step:
     """A note is stacked only if the customer can buy something with it and get the change."""
-    stack = not state.escrow and takes_note(state, machine.policy, event.value_minor)
+    stack = state.stacking is None and takes_note(state, machine.policy, event.value_minor)
     if stack:
-        return Step(replace(state, escrow=True), effects=(act.SettleBill(stack=True),))
+        stacking = Stacking(event.bill, state.stacker_bills)
+        return Step(replace(state, stacking=stacking), effects=(act.SettleBill(stack=True),))
     note = money.text(event.value_minor, state.prices.currency)
     return Step(told(state, f"no change for {note}"), effects=(act.SettleBill(stack=False),))
 
 
 def returned(_machine: Machine, state: State, _event: ev.BillReturned, _now_s: float) -> Step:
-    return Step(replace(state, escrow=False))
+    return Step(replace(state, stacking=None))
 
 
 def lever(machine: Machine, state: State, _event: ev.Lever, _now_s: float) -> Step:

@@ -99,7 +99,8 @@ def _end(machine: Machine, state: State, records: tuple[m.Body, ...]) -> Step:
         paying=None,
     )
     if not short_minor:
-        return Step(state, (paid, *records))
+        done = told(state, "") if paying.reason == "refund" and not credit_minor else state
+        return Step(done, (paid, *records))
     owed = owe(machine, state, short_minor, "tubes_ran_short")
     return Step(owed.state, (paid, *records, *owed.records))
 
