@@ -14,8 +14,9 @@ from types import FrameType
 
 from edge import local_api
 from edge.config import EdgeSettings
-from edge.core import Core, Publish
+from edge.core import Core
 from edge.fitted import board_link
+from edge.link_events import Publish
 from edge.local_server import LocalServer
 from edge.loop import INBOX_EVENTS, Crashed, Inbox, Loop, Retention, Stop
 from edge.mdb.adapters import ADAPTERS

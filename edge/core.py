@@ -2,24 +2,37 @@
 
 `handle` takes one event, brings the journal up to date and returns what is to be done in the world. The
 journal is the only thing it touches. On a full disk the step is not taken: the event waits in `pending`
-and is tried again, so a coin that fell is never forgotten.
+and is tried again, so a coin that fell is never forgotten. A key that was pressed is: its product would drop
+when nobody stands there any more.
 """
 
 import random
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from edge import catalog
+from edge.link_events import (
+    Command,
+    Connected,
+    CoreEvent,
+    Disconnected,
+    DropConnection,
+    Inbound,
+    PubAcked,
+    Publish,
+    Wake,
+)
 from edge.outbox import Outbox
 from edge.sale import effects as act
 from edge.sale import events as ev
+from edge.sale.accept import let_in
 from edge.sale.machine import step
-from edge.sale.state import SlotSetting, State
+from edge.sale.state import SlotSetting, State, told
 from edge.sale.step import Machine
 from edge.sale.tenders import availability
 from edge.sale.visit_events import ClockSet, Overdue
@@ -31,63 +44,7 @@ from shared.messages import PriceList, PricesRefused, Receipt, Reported, SlotSto
 AUDIT_INTERVAL_S: Final = 3600.0
 _CLOCK_JUMP_NS: Final = 10**9  # a clock that moved by less is the same
 _STATE: Final = TypeAdapter(State)
-
-
-# --- events of the uplink, beside the sale's own ----------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Connected:
-    session_present: bool
-    max_packet_bytes: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnected:
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class PubAcked:
-    token: int
-    reason: int
-
-
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    topic: str
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """Nothing happened, but a deadline passed."""
-
-
-CoreEvent = ev.Event | Connected | Disconnected | PubAcked | Inbound | Wake
-
-
-# --- what the uplink is asked to do -----------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Publish:
-    """`token` is None where nobody waits for the PUBACK."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    content_type: str
-    token: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DropConnection:
-    """The connection looks alive and is not."""
-
-
-Command = act.Effect | Publish | DropConnection
+_WISHES: Final = (ev.SlotSelected, ev.Lever, ev.ClaimEntered, ev.FreeVend)
 
 
 class Core:
@@ -192,12 +149,18 @@ class Core:
             try:
                 commands += self._step(self.pending[0], now)
             except JournalFull:
-                if self.state.disk_ok:
-                    # Cannot be written down now, but must hold at once: no more money comes in.
-                    self.state = replace(self.state, disk_ok=False)
-                    commands.append(act.AcceptCoins(enabled=False))
+                self._refuse(commands)
                 return
             self.pending.popleft()
+
+    def _refuse(self, commands: list[Command]) -> None:
+        """No room: what happened waits to be written down, and what somebody wished is not done at all."""
+        self.pending = deque(event for event in self.pending if not isinstance(event, _WISHES))
+        if self.state.disk_ok:
+            # Cannot be written down now, but must hold at once: no more money comes in.
+            full = told(replace(self.state, disk_ok=False), "out of service: journal disk full")
+            self.state, effects = let_in(full, self.machine.policy)
+            commands += effects
 
     def _step(self, event: ev.Event, now: Now) -> tuple[act.Effect, ...]:
         done = step(self.machine, self.state, event, now.monotonic_s)
@@ -235,10 +198,11 @@ class Core:
             yield ClockSet(now.wall_ns)
 
     def next_wake_s(self) -> float | None:
-        state = self.state
+        # On a full disk the deadline waits behind what is pending, which is tried in the loop's own rhythm.
+        waits = bool(self.pending)
         times = (
-            state.deadline_s,
-            state.cabinet.overdue_s,
+            None if waits else self.state.deadline_s,
+            None if waits else self.state.cabinet.overdue_s,
             self._audit_s,
             self.outbox.next_wake_s(),
             self._hold_until_s,
@@ -336,7 +300,6 @@ def _lasting(state: State) -> State:
         accepting=None,
         notes_accepted=None,
         stacker_full=False,
-        escrow=False,
         deadline_s=None,
         message="",
     )

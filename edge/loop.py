@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from edge import disk
-from edge.core import Core, CoreEvent, DropConnection, Publish, Wake
+from edge.core import Core
+from edge.link_events import CoreEvent, DropConnection, Publish, Wake
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.status_file import StatusFile

@@ -20,7 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from edge.core import Connected, Disconnected, Inbound, PubAcked, Publish
+from edge.link_events import Connected, Disconnected, Inbound, PubAcked, Publish
 from shared import topics
 from shared.network import send_at_once
 from shared.settings import MqttSettings

@@ -12,7 +12,7 @@ from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale import payout
 from edge.sale.motor import start_motor
-from edge.sale.state import Card, Phase, Reader, State, Vend, add_totals, told
+from edge.sale.state import STARTING, Card, Phase, Reader, State, Vend, add_totals, told
 from edge.sale.step import Machine, Step
 from shared import money
 from shared import records as m
@@ -24,8 +24,9 @@ CLOSE_LIMIT_S: Final = 15.0
 
 
 def ready(_machine: Machine, state: State, event: cev.CardReady, _now_s: float) -> Step:
+    known = state.readers.get(event.reader, Reader())
     fresh = Reader(reason="", always_idle=event.always_idle, reports_cash=event.reports_cash)
-    return Step(replace(state, readers={**state.readers, event.reader: fresh}))
+    return Step(replace(state, readers={**state.readers, event.reader: fresh}), _back(event.reader, known))
 
 
 def lost(machine: Machine, state: State, event: cev.CardLost, now_s: float) -> Step:
@@ -35,7 +36,14 @@ def lost(machine: Machine, state: State, event: cev.CardLost, now_s: float) -> S
     state = replace(state, readers={**state.readers, event.reader: Reader(reason=event.reason)})
     done = _without_reader(machine, state, event.reader, now_s)
     fault = m.Fault(device=f"reader_{event.reader}", code=_code(event.reason))
-    return Step(done.state, (fault, *done.records), done.effects)
+    return Step(done.state, (*_back(event.reader, known), fault, *done.records), done.effects)
+
+
+def _back(number: int, known: Reader) -> tuple[m.Body, ...]:
+    """The end of the trouble that was told last."""
+    if known.reason in {"", STARTING}:
+        return ()
+    return (m.FaultCleared(device=f"reader_{number}", code=_code(known.reason)),)
 
 
 def _without_reader(machine: Machine, state: State, reader: int, _now_s: float) -> Step:
@@ -43,11 +51,18 @@ def _without_reader(machine: Machine, state: State, reader: int, _now_s: float) 
     if state.card is None or state.card.reader != reader:
         return Step(state)
     if state.phase is Phase.VENDING:
-        assert state.vend is not None
-        return Step(replace(state, vend=replace(state.vend, sealed=True)))
+        return Step(_sealed(state))
     if state.phase is Phase.REFUNDING:
         return _refund_failed(machine, state, "refund_in_doubt")
-    return Step(_leave(state))
+    return Step(told(_leave(state), "card reader " + state.readers[reader].reason))
+
+
+def _sealed(state: State) -> State:
+    """The reader was reset under a vend: its session is gone, and one that begins now ends after the vend."""
+    assert state.vend is not None
+    assert state.card is not None
+    vend, card = replace(state.vend, sealed=True), replace(state.card, session=False)
+    return replace(state, vend=vend, card=card)
 
 
 def began(_machine: Machine, state: State, event: cev.SessionBegan, now_s: float) -> Step:
@@ -84,7 +99,8 @@ def approved(machine: Machine, state: State, event: cev.VendApproved, now_s: flo
     card = state.card
     if card is None or card.reader != event.reader or card.choice is None:
         return unwanted(machine, state, event, now_s)
-    if card.cancelled or card.choice in state.closed:  # it came too late
+    overdue = state.deadline_s is not None and now_s > state.deadline_s
+    if card.cancelled or overdue or card.choice in state.closed:  # it came too late
         return _refund(add_totals(state, card_in_minor=event.amount_minor), event.amount_minor, now_s)
     vend = Vend(
         slot=card.choice,
@@ -147,7 +163,7 @@ def close(state: State, now_s: float) -> Step:
         return Step(_leave(state))
     card = Card(state.card.reader, session=True)
     closing = replace(state, phase=Phase.CLOSING, card=card, deadline_s=now_s + CLOSE_LIMIT_S)
-    return Step(closing, effects=(act.EndSession(state.card.reader),))
+    return Step(told(closing, _last_word(state)), effects=(act.EndSession(state.card.reader),))
 
 
 def settled(machine: Machine, state: State, vend: Vend, *, delivered: bool, now_s: float) -> Step:
@@ -156,13 +172,12 @@ def settled(machine: Machine, state: State, vend: Vend, *, delivered: bool, now_
     assert vend.reader is not None
     if delivered:
         confirm = act.ConfirmVend(vend.reader, machine.items[vend.slot])
-        if vend.sealed:
-            return Step(_leave(state))
         done = close(state, now_s)
-        return Step(done.state, effects=(confirm, *done.effects))
+        return Step(done.state, effects=done.effects if vend.sealed else (confirm, *done.effects))
     if vend.sealed:
         owed = payout.owe(machine, state, vend.paid_minor, "refund_impossible")
-        return Step(_leave(owed.state), owed.records)
+        done = close(owed.state, now_s)
+        return Step(done.state, owed.records, done.effects)
     return _refund(state, vend.paid_minor, now_s)
 
 
@@ -211,8 +226,8 @@ def booted(machine: Machine, state: State) -> Step:
     """What a power cut leaves of a card: the reader was reset too."""
     if state.phase is Phase.REFUNDING:
         return _refund_failed(machine, state, "refund_in_doubt")
-    if state.phase is Phase.VENDING and state.vend is not None and state.vend.reader is not None:
-        return Step(replace(state, vend=replace(state.vend, sealed=True)))
+    if state.phase is Phase.VENDING and state.card is not None:
+        return Step(_sealed(state))
     if state.phase not in {Phase.SESSION, Phase.AUTHORISING, Phase.CLOSING}:
         return Step(state)
     records: tuple[m.Body, ...] = ()
@@ -224,7 +239,12 @@ def booted(machine: Machine, state: State) -> Step:
 
 def _leave(state: State) -> State:
     phase = Phase.CREDIT if state.credit_minor else Phase.IDLE
-    return replace(state, phase=phase, card=None, deadline_s=None)
+    return replace(state, phase=phase, card=None, deadline_s=None, message=_last_word(state))
+
+
+def _last_word(state: State) -> str:
+    """Nobody is asked to choose any more when the card is gone."""
+    return "" if state.phase is Phase.SESSION else state.message
 
 
 def _code(reason: str) -> str:

@@ -7,7 +7,7 @@ from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import takes_note
 from edge.sale.change import worth
-from edge.sale.state import Phase, State, add_totals, told
+from edge.sale.state import Phase, Stacking, State, add_totals, told
 from edge.sale.step import Machine, Step
 from shared import money
 from shared import records as m
@@ -33,26 +33,31 @@ def coin(_machine: Machine, state: State, event: ev.CoinIn, _now_s: float) -> St
     return Step(done.state, (*done.records, *found), done.effects)
 
 
-def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float) -> Step:
-    state = replace(state, escrow=False)
-    if event.route is ev.BillRoute.RECYCLER:
+def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float, *, found: bool = False) -> Step:
+    """`found`: seen by a count, after a start."""
+    state = replace(state, stacking=None)
+    if event.route is ev.BillRoute.CASHBOX:
+        bills = state.stacker_bills + (not found)  # when it was found, the count has it already
+        stacker_minor = state.stacker_minor + event.value_minor
+        state = replace(state, stacker_bills=bills, stacker_minor=stacker_minor)
+    else:
         paying, count = state.paying, _count(state.recycled, event.bill) + 1
         if paying is not None:
             before = _count(paying.recycled_before, event.bill) + 1
             changed = payout.with_count(paying.recycled_before, event.bill, before)
             paying = replace(paying, recycled_before=changed)
         state = replace(state, recycled=payout.with_count(state.recycled, event.bill, count), paying=paying)
-    else:
-        state = replace(state, stacker_minor=state.stacker_minor + event.value_minor)
     route = "recycler" if event.route is ev.BillRoute.RECYCLER else "stacker"
-    return _credited(state, event.value_minor, "note", event.bill, route)
+    return _credited(state, event.value_minor, "note", event.bill, route, found=found)
 
 
 def _count(counts: tuple[int, ...], kind: int) -> int:
     return counts[kind] if kind < len(counts) else 0
 
 
-def _credited(state: State, value_minor: int, medium: str, kind: int, route: str) -> Step:
+def _credited(
+    state: State, value_minor: int, medium: str, kind: int, route: str, *, found: bool = False
+) -> Step:
     record = m.CashIn.model_validate(
         {
             "value_minor": value_minor,
@@ -60,6 +65,7 @@ def _credited(state: State, value_minor: int, medium: str, kind: int, route: str
             "medium": medium,
             "type": kind,
             "route": route,
+            "found": found,
         }
     )
     state = add_totals(
@@ -76,15 +82,17 @@ def _credited(state: State, value_minor: int, medium: str, kind: int, route: str
 
 def escrowed(machine: Machine, state: State, event: ev.BillEscrowed, _now_s: float) -> Step:
     """A note is stacked only if the customer can buy something with it and get the change."""
-    stack = not state.escrow and takes_note(state, machine.policy, event.value_minor)
+    stack = state.stacking is None and takes_note(state, machine.policy, event.value_minor)
     if stack:
-        return Step(replace(state, escrow=True), effects=(act.SettleBill(event.bill, stack=True),))
+        stacking = Stacking(event.bill, state.stacker_bills)
+        settle = act.SettleBill(event.bill, stack=True)
+        return Step(replace(state, stacking=stacking), effects=(settle,))
     note = money.text(event.value_minor, state.prices.currency)
     return Step(told(state, f"no change for {note}"), effects=(act.SettleBill(event.bill, stack=False),))
 
 
 def returned(_machine: Machine, state: State, _event: ev.BillReturned, _now_s: float) -> Step:
-    return Step(replace(state, escrow=False))
+    return Step(replace(state, stacking=None))
 
 
 def lever(machine: Machine, state: State, _event: ev.Lever, _now_s: float) -> Step:

@@ -2,23 +2,25 @@
 
 from dataclasses import replace
 
-from edge.sale import card, climate, payout, visits
+from edge.sale import card, cash, climate, payout, visits
 from edge.sale import events as ev
 from edge.sale.audit import audit
 from edge.sale.change import worth
 from edge.sale.motor import VEND_LIMIT_S
-from edge.sale.state import NOT_FITTED, Phase, Reader, State
+from edge.sale.state import NOT_FITTED, STARTING, Phase, Reader, State
 from edge.sale.step import Machine, Step
 from shared import records as m
 
 
 def changer_ready(machine: Machine, state: State, event: ev.ChangerReady, _now_s: float) -> Step:
     same = event.values_minor == state.values_minor
+    back = _back("changer", state.changer)
     state = replace(state, changer="", accepting=None)
     if state.paying is not None:
         state = replace(state, paying=replace(state.paying, cut=True, lost=state.paying.lost or not same))
     if same:
-        return payout.coins_ended(machine, state, event.tubes)
+        done = payout.coins_ended(machine, state, event.tubes)
+        return replace(done, records=(*back, *done.records))
     # The first changer ever, or another one: its tubes say nothing about ours.
     done = Step(state)
     if state.paying is not None and state.paying.coins_open:
@@ -27,41 +29,40 @@ def changer_ready(machine: Machine, state: State, event: ev.ChangerReady, _now_s
     difference_minor = worth(event.tubes, event.values_minor) - worth(done.state.tubes, state.values_minor)
     found = payout.tubes_corrected(state, difference_minor)
     state = replace(done.state, values_minor=event.values_minor, tubes=event.tubes)
-    return Step(state, (*done.records, *found), done.effects)
+    return Step(state, (*back, *done.records, *found), done.effects)
 
 
 def changer_lost(_machine: Machine, state: State, event: ev.ChangerLost, _now_s: float) -> Step:
-    if state.changer == event.reason:
-        return Step(state)
-    return Step(replace(state, changer=event.reason), (m.Fault(device="changer", code="offline"),))
+    return Step(replace(state, changer=event.reason), _gone("changer", state.changer))
 
 
 def payout_ended(machine: Machine, state: State, event: ev.PayoutEnded, _now_s: float) -> Step:
     return payout.coins_ended(machine, state, event.tubes)
 
 
-def bills_ready(machine: Machine, state: State, event: ev.BillsReady, _now_s: float) -> Step:
+def bills_ready(machine: Machine, state: State, event: ev.BillsReady, now_s: float) -> Step:
     old_values = state.note_values_minor
     same = event.values_minor == old_values
-    state = replace(state, validator="", notes_accepted=None, escrow=False)
+    stacking = replace(state.stacking, cut=True) if state.stacking and same else None
+    back = _back("validator", state.validator)
+    state = replace(state, validator="", notes_accepted=None, stacking=stacking)
     if state.paying is not None:
         state = replace(state, paying=replace(state.paying, cut=True, lost=state.paying.lost or not same))
     if same:
-        return payout.notes_ended(machine, state, event.recycled)
+        note = _note_in_recycler(machine, state, event.recycled, now_s)
+        done = payout.notes_ended(machine, note.state, event.recycled)
+        return Step(done.state, (*back, *note.records, *done.records), (*note.effects, *done.effects))
     done = Step(state)
     if state.paying is not None and state.paying.notes_open:
         done = payout.notes_ended(machine, state, state.paying.recycled_before)
     difference_minor = worth(event.recycled, event.values_minor) - worth(done.state.recycled, old_values)
     found = payout.recycler_corrected(state, difference_minor)
     state = replace(done.state, note_values_minor=event.values_minor, recycled=event.recycled)
-    return Step(state, (*done.records, *found), done.effects)
+    return Step(state, (*back, *done.records, *found), done.effects)
 
 
 def bills_lost(_machine: Machine, state: State, event: ev.BillsLost, _now_s: float) -> Step:
-    state = replace(state, escrow=False)
-    if state.validator == event.reason:
-        return Step(state)
-    return Step(replace(state, validator=event.reason), (m.Fault(device="validator", code="offline"),))
+    return Step(replace(state, validator=event.reason), _gone("validator", state.validator))
 
 
 def bill_payout_ended(machine: Machine, state: State, event: ev.BillPayoutEnded, _now_s: float) -> Step:
@@ -72,11 +73,42 @@ def recycler_changed(_machine: Machine, state: State, event: ev.RecyclerChanged,
     return payout.recount_notes(state, event.recycled)
 
 
-def stacker(_machine: Machine, state: State, event: ev.StackerChanged, _now_s: float) -> Step:
-    if event.full == state.stacker_full:
+def stacker(machine: Machine, state: State, event: ev.StackerChanged, now_s: float) -> Step:
+    done = _note_in_stacker(machine, state, event.bills, now_s)
+    state = replace(done.state, stacker_full=event.full, stacker_bills=event.bills)
+    changed = m.Fault if event.full else m.FaultCleared
+    news = event.full != done.state.stacker_full
+    told = (changed(device="validator", code="stacker_full"),) if news else ()
+    return Step(state, (*done.records, *told), done.effects)
+
+
+# --- a note that was on its way to the stacker when the power went ----------------------------------------
+
+
+def _note_in_recycler(machine: Machine, state: State, recycled: tuple[int, ...], now_s: float) -> Step:
+    if state.stacking is None:
         return Step(state)
-    kind = m.Fault if event.full else m.FaultCleared
-    return Step(replace(state, stacker_full=event.full), (kind(device="validator", code="stacker_full"),))
+    bill = state.stacking.bill
+    before, after = (counts[bill] if bill < len(counts) else 0 for counts in (state.recycled, recycled))
+    if after != before + 1:
+        return Step(state)
+    return _found(machine, state, bill, ev.BillRoute.RECYCLER, now_s)
+
+
+def _note_in_stacker(machine: Machine, state: State, bills: int, now_s: float) -> Step:
+    """One note more is this one; as many as before: it went back to the customer. Else nobody can tell."""
+    stacking = state.stacking
+    if stacking is None or not stacking.cut:
+        return Step(state)
+    if bills == stacking.bills_before + 1:
+        return _found(machine, state, stacking.bill, ev.BillRoute.CASHBOX, now_s)
+    doubt = () if bills == stacking.bills_before else (m.Fault(device="validator", code="note_in_doubt"),)
+    return Step(replace(state, stacking=None), doubt)
+
+
+def _found(machine: Machine, state: State, bill: int, route: ev.BillRoute, now_s: float) -> Step:
+    note = ev.BillIn(bill, state.note_values_minor[bill], route)
+    return cash.bill(machine, state, note, now_s, found=True)
 
 
 def coins_by_hand(
@@ -102,13 +134,20 @@ def coins_by_hand(
 
 
 def board_ready(_machine: Machine, state: State, _event: ev.BoardReady, _now_s: float) -> Step:
-    return Step(replace(state, board=""))
+    return Step(replace(state, board=""), _back("board", state.board))
 
 
 def board_lost(_machine: Machine, state: State, event: ev.BoardLost, _now_s: float) -> Step:
-    if state.board == event.reason:
-        return Step(state)
-    return Step(replace(state, board=event.reason), (m.Fault(device="board", code="offline"),))
+    return Step(replace(state, board=event.reason), _gone("board", state.board))
+
+
+def _gone(device: str, before: str) -> tuple[m.Body, ...]:
+    """One fault for an outage, whatever its reasons; `before`: what was wrong with the device until now."""
+    return (m.Fault(device=device, code="offline"),) if before in {"", STARTING} else ()
+
+
+def _back(device: str, before: str) -> tuple[m.Body, ...]:
+    return () if before in {"", STARTING} else (m.FaultCleared(device=device, code="offline"),)
 
 
 def fault(_machine: Machine, state: State, event: ev.DeviceFault, _now_s: float) -> Step:
@@ -143,16 +182,15 @@ def booted(machine: Machine, state: State, event: ev.Booted, now_s: float) -> St
     state = replace(
         state,
         vend=vend,
-        changer="starting",
-        validator="starting" if machine.validator else NOT_FITTED,
+        changer=STARTING,
+        validator=STARTING if machine.validator else NOT_FITTED,
         readers={number: Reader() for number in machine.readers},
-        board="starting",
+        board=STARTING,
         disk_ok=True,
         link_up=False,
         accepting=None,
         notes_accepted=None,
         stacker_full=False,
-        escrow=False,
         deadline_s=now_s + VEND_LIMIT_S if vend else None,
         message="",
     )

@@ -168,4 +168,5 @@ MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
     devices.bill_payout_ended: _FREE,
     devices.changer_ready: _FREE,
     devices.bills_ready: _FREE,
+    devices.stacker: (_CREDIT,),
 }

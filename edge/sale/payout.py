@@ -131,7 +131,10 @@ def _end(machine: Machine, state: State, records: tuple[m.Body, ...]) -> Step:
         credit_minor=credit_minor,
         paying=None,
     )
-    done = _rest(machine, state, paying) if paying.paid_minor < paying.wanted_minor else Step(state)
+    if paying.paid_minor < paying.wanted_minor:
+        done = _rest(machine, state, paying)
+    else:
+        done = Step(told(state, "") if paying.reason == "refund" and not credit_minor else state)
     return Step(done.state, (paid, *records, *done.records), done.effects)
 
 

@@ -8,6 +8,7 @@ from shared.fields import Tender
 from shared.messages import PriceList
 
 NOT_FITTED = "not fitted"
+STARTING = "starting"
 
 
 class Phase(StrEnum):
@@ -90,10 +91,22 @@ class Paying:
 
 
 @dataclass(frozen=True, slots=True)
+class Stacking:
+    """A note that was sent to the stacker and is not known to be there; `bills_before`: notes in it then.
+
+    `cut`: the validator started anew since, and only its counts can tell.
+    """
+
+    bill: int
+    bills_before: int
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Reader:
     """What is known of a card reader in this run. `reason`: why it cannot be used; empty when it can."""
 
-    reason: str = "starting"
+    reason: str = STARTING
     always_idle: bool = False
     reports_cash: bool = False
     enabled: bool | None = None  # what it was last told
@@ -182,6 +195,8 @@ class State:
     tubes: tuple[int, ...] = ()
     note_values_minor: tuple[int, ...] = ()
     recycled: tuple[int, ...] = ()
+    stacking: Stacking | None = None
+    stacker_bills: int = 0  # by the validator's count
     pending: PriceList | None = None
     claims: dict[int, int] = field(default_factory=dict)  # number and amount of what is still owed
     last_claim: int = 0
@@ -190,16 +205,15 @@ class State:
     cashbox_minor: int = 0  # coins in the cash box since it was last emptied
     stacker_minor: int = 0  # notes in the stacker since then
     # --- this run only
-    changer: str = "starting"  # "" = ready, else why not
-    validator: str = "starting"
+    changer: str = STARTING  # "" = ready, else why not
+    validator: str = STARTING
     readers: dict[int, Reader] = field(default_factory=dict)
-    board: str = "starting"
+    board: str = STARTING
     disk_ok: bool = True
     link_up: bool = False
     accepting: bool | None = None  # what the changer was last told
     notes_accepted: frozenset[int] | None = None  # what the validator was last told
     stacker_full: bool = False
-    escrow: bool = False  # a note was sent to the stacker, and is not there yet
     deadline_s: float | None = None
     message: str = ""  # what the customer is told
 

@@ -10,7 +10,8 @@ import threading
 from pathlib import Path
 
 from deploy.demo.machine import SLOTS
-from edge.core import Core, Publish
+from edge.core import Core
+from edge.link_events import Publish
 from edge.loop import Inbox, Loop, Retention, Stop
 from edge.sale.effects import Effect
 from edge.sale.state import SlotSetting

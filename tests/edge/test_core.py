@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.core import Command, Connected, Core, Disconnected, Inbound, Publish, Wake
+from edge.core import Core
+from edge.link_events import Command, Connected, Disconnected, Inbound, Publish, Wake
+from edge.sale import card_events as cev
+from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
 from edge.sale.step import Machine
-from edge.store.journal import Journal
+from edge.store.journal import Journal, JournalFull
 from shared import codec, topics
 from shared.clock import Now
 from shared.messages import PriceList, Receipt
@@ -102,3 +105,57 @@ def test_what_is_meant_for_another_machine_is_not_ours(core: Core) -> None:
     assert core.state.prices == PRICES
     core.handle(Inbound(topics.PRICES.of("m1"), wanted), now)
     assert core.state.prices.prices == {"A1": 10}
+
+
+def selling(core: Core) -> None:
+    """All devices are ready."""
+    for event in (
+        ev.Booted(),
+        ev.BoardReady(),
+        ev.ChangerReady((50, 200), (9, 0)),
+        ev.BillsReady((500,), (0,), escrow=True),
+        cev.CardReady(1, always_idle=False, refunds=True, reports_cash=False),
+    ):
+        core.handle(event, at(5.0))
+
+
+def full_disk(core: Core, patch: pytest.MonkeyPatch) -> None:
+    def commit(*_args: object) -> None:
+        raise JournalFull("the disk is full")
+
+    patch.setattr(core.journal, "commit", commit)
+
+
+def test_on_a_full_disk_what_happened_is_kept_and_what_was_wished_is_not(core: Core) -> None:
+    selling(core)
+    with pytest.MonkeyPatch.context() as patch:
+        full_disk(core, patch)
+        for event in (ev.CoinIn(1, 200, ev.Route.CASHBOX, 0), ev.SlotSelected("A1"), ev.Lever()):
+            core.handle(event, at(6.0))
+        assert "disk full" in core.state.message
+    later = core.handle(ev.DiskChanged(ok=True), at(3_600.0))
+    assert core.state.credit_minor == 200
+    assert not any(isinstance(command, act.RunMotor | act.PayOut) for command in later)
+
+
+def test_on_a_full_disk_no_money_of_any_kind_is_let_in(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    selling(core)
+    full_disk(core, monkeypatch)
+    assert set(core.handle(ev.AuditDue(), at(6.0))) == {
+        act.AcceptCoins(enabled=False),
+        act.AcceptBills(frozenset()),
+        act.AcceptCards(1, enabled=False),
+    }
+
+
+def test_a_deadline_behind_a_full_disk_does_not_keep_the_loop_awake(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    selling(core)
+    core.handle(ev.FreeVend("A1"), at(5.0))
+    full_disk(core, monkeypatch)
+    core.handle(ev.VendEnded("A1", ev.VendResult.DELIVERED), at(8.0))
+    core.handle(Wake(), at(100.0))
+    wake_s = core.next_wake_s()
+    assert wake_s is not None
+    assert wake_s > 100.0

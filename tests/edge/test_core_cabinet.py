@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.core import Command, Connected, Core, Publish, Wake
+from edge.core import Core
+from edge.link_events import Command, Connected, Publish, Wake
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
 from edge.sale.step import Machine, ProductGroup

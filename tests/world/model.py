@@ -13,7 +13,8 @@ from typing import Any
 
 from cloud.batch import Arrived, Batch
 from cloud.ingest import Ingest
-from edge.core import Command, Connected, Core, CoreEvent, Disconnected, Inbound, PubAcked, Publish, Wake
+from edge.core import Core
+from edge.link_events import Command, Connected, CoreEvent, Disconnected, Inbound, PubAcked, Publish, Wake
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting

@@ -58,6 +58,8 @@ class Cabinet:
         if isinstance(record, vr.Collection):
             assert (record.cashbox_minor, record.stacker_minor) == (self.cashbox_minor, self.stacker_minor)
             self.cashbox_minor = self.stacker_minor = 0
+        elif isinstance(record, m.CashIn) and record.found and record.route == "stacker":
+            self.stacker_minor += record.value_minor  # no event told of it, but the stacker's count
         elif isinstance(record, vr.Lockout) and record.scope == "group" and record.event == "ended":
             self.spoiled, self.good_s = False, self.true_s
 

@@ -88,6 +88,7 @@ class Floor:
         self.readers = {1: SimReader(1, always_idle=False), 2: SimReader(2, always_idle=True)}
         self.escrow: int | None = None
         self.stacking = False
+        self.stacker = 0
         self.motor = ""
         self.drops = 0
         self.doubtful = 0
@@ -95,6 +96,7 @@ class Floor:
         self.notes_out: tuple[int, ...] | None = None
         self.paying_at_boot = False
         self.codes: list[str] = []
+        self.history: list[m.Body] = []
         self.sales: list[m.Sale] = []
         self.session_prices = prices
         self.feed(ev.Booted("boot 1"))
@@ -119,6 +121,7 @@ class Floor:
         self.check()
 
     def _record(self, record: m.Body) -> None:
+        self.history.append(record)
         if isinstance(record, m.Sale):
             self.sales.append(record)
             is_card = record.tenders[0].tender == "card"
@@ -231,6 +234,7 @@ class Floor:
         self.cash_minor += NOTES[bill]
         recycle = self.random.random() < 0.5 and self.recycled[bill] < 3
         self.recycled[bill] += recycle
+        self.stacker += not recycle
         route = ev.BillRoute.RECYCLER if recycle else ev.BillRoute.CASHBOX
         self.feed(ev.BillIn(bill, NOTES[bill], route))
 
@@ -365,6 +369,7 @@ class Floor:
         if self.state.validator:
             self.escrow = None
             self.feed(ev.BillsReady(NOTES, tuple(self.recycled), escrow=True))
+            self.feed(ev.StackerChanged(full=False, bills=self.stacker))
         else:
             self.escrow = None
             self.feed(ev.BillsLost("silent"))
@@ -419,7 +424,7 @@ class Floor:
             ev.LinkChanged(False),
             ev.AuditDue(),
             ev.DeviceFault("reader_1", "busy"),
-            ev.StackerChanged(self.random.random() < 0.1, 3),
+            ev.StackerChanged(self.random.random() < 0.1, self.stacker),
             ev.DiskChanged(self.random.random() < 0.9),
         )
         self.feed(self.random.choice(events))
@@ -435,10 +440,12 @@ class Floor:
         self._pay_notes()
         self.waiting.clear()
         if self.escrow is not None and self.stacking and self.random.random() < 0.5:
-            # It reached the stacker; the driver hears of it after its start.
+            # It reached the stacker; the driver hears of it after its start, or the count alone tells.
             bill = self.escrow
             self.cash_minor += NOTES[bill]
-            self.waiting.append(ev.BillIn(bill, NOTES[bill], ev.BillRoute.CASHBOX))
+            self.stacker += 1
+            if self.random.random() < 0.5:
+                self.waiting.append(ev.BillIn(bill, NOTES[bill], ev.BillRoute.CASHBOX))
         self.escrow, self.stacking = None, False
         for reader in self.readers.values():
             self._cut_reader(reader)
@@ -467,7 +474,9 @@ class Floor:
     def in_motion(self) -> bool:
         """Coins or notes are leaving, or a note is known to the mechanics only."""
         pending = any(isinstance(event, ev.BillIn) for event in self.waiting)
-        return self.state.phase is Phase.PAYING or pending
+        stacking = self.state.stacking
+        to_be_counted = stacking is not None and (stacking.cut or bool(self.state.validator))
+        return self.state.phase is Phase.PAYING or pending or to_be_counted
 
     def check(self) -> None:
         state, totals = self.state, self.state.totals

