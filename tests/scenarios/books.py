@@ -34,8 +34,14 @@ class Books:
         )
         self.refund_in_doubt = self._sum("owed", "amount_minor", reason="refund_in_doubt")
         self.redeemed = self._sum("claim_used", "amount_minor")
-        self.by_hand = [r for r in self._records if r["kind"] in {"tubes_corrected", "recycler_corrected"}]
+        self.by_hand = [
+            *self._all("tubes_corrected")[1:],  # the first is the float that a new journal finds
+            *self._all("recycler_corrected")[bool(bench.fitted.recycler) :],
+        ]
         self.charge_in_doubt = any(r.get("code") == "authorisation_in_doubt" for r in self._records)
+
+    def _all(self, kind: str) -> list[dict[str, Any]]:
+        return [record for record in self._records if record["kind"] == kind]
 
     def _sum(self, kind: str, field: str, **match: str) -> int:
         wanted = {"kind": kind, **match}
