@@ -11,12 +11,12 @@ READY := .venv/.ready
 SERVERS := mosquitto influxdb
 demo test bench setup: export DEBIAN := $(SERVERS)
 
-.PHONY: demo test bench check format setup servers lock clean
+.PHONY: demo test bench check format setup servers tools lock clean
 
 demo: setup
 	@$(BIN)/python -m deploy.demo $(ARGS)
 
-test: setup
+test: setup tools
 	@$(BIN)/python -m pytest $(ARGS)
 
 bench: setup
@@ -37,6 +37,10 @@ setup: $(READY) servers
 $(READY): requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" sh deploy/setup/venv.sh >&2
 	@touch $@
+
+# Programs that tests call.
+tools:
+	@sh deploy/setup/debian.sh curl openssl >&2
 
 servers:
 	@sh deploy/setup/debian.sh $(SERVERS) >&2

@@ -46,6 +46,7 @@ MEASUREMENTS: Final = {
     "refund": Row(("amount_minor", "currency")),
     "owed": Row(("amount_minor", "currency", "reason", "claim")),
     "claim_used": Row(("amount_minor", "currency", "claim")),
+    "claim_paid": Row(("amount_minor", "currency", "claim")),
     "coins_loaded": Row(("value_minor", "coins", "currency")),
     "coins_taken": Row(("value_minor", "coins", "currency")),
     "tubes_corrected": Row(("difference_minor", "currency")),
@@ -73,6 +74,7 @@ MEASUREMENTS: Final = {
             "refunded_minor",
             "owed_minor",
             "redeemed_minor",
+            "settled_minor",
             "credit_minor",
         )
     ),

@@ -6,13 +6,14 @@ Exit status: 0 well, 1 trouble, 2 settings or usage, 3 the machine must be stopp
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from pydantic import ValidationError
 
-from edge import app
+from edge import app, requests
 from edge.config import EdgeSettings
 from edge.sale.events import VendResult
 from edge.store.journal import JournalError
@@ -20,7 +21,9 @@ from edge.technician import bench as workbench
 from edge.technician import doctor as checks
 from edge.technician import status as word
 from edge.technician import why as stories
+from edge.technician.request import ask_for
 from edge.technician.trouble import EXIT_JOURNAL, EXIT_SETTINGS, EXIT_TROUBLE, CommandError
+from shared.fields import explain
 from shared.settings import SettingsError, load
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="One JSON value on stdout.")
@@ -94,6 +97,89 @@ def doctor(settings: EdgeSettings, *, as_json: bool) -> None:
             sys.exit(EXIT_TROUBLE)
 
 
+@main.command()
+@click.argument("what", type=click.Choice(["begin", "end"]))
+@click.pass_obj
+def visit(settings: EdgeSettings, what: str) -> None:
+    """Say that you are at the machine, or leave. Vends in a visit are tests, and no money is taken."""
+    _request(settings, requests.Visit(here=what == "begin"))
+
+
+@main.command()
+@click.option("--all-to-par", is_flag=True, help="All slots that are not named hold their par now.")
+@click.argument("counts", nargs=-1, metavar="[SLOT=COUNT]...")
+@click.pass_obj
+def refill(settings: EdgeSettings, counts: Sequence[str], *, all_to_par: bool) -> None:
+    """Products were filled in: what the slots hold now. The counts from before take a mistake back."""
+    if not counts and not all_to_par:
+        raise click.UsageError("name slots such as A1=7, or say --all-to-par")
+    _request(settings, requests.Refill(counts=_counts(counts), others_to_par=all_to_par))
+
+
+@main.command()
+@click.argument("counts", nargs=-1, required=True, metavar="SLOT=COUNT...")
+@click.pass_obj
+def stock(settings: EdgeSettings, counts: Sequence[str]) -> None:
+    """The books are wrong: what is really in the slots."""
+    _request(settings, requests.Stock(counts=_counts(counts)))
+
+
+@main.command()
+@click.argument("bag")
+@click.pass_obj
+def collect(settings: EdgeSettings, bag: str) -> None:
+    """Cash box and stacker were emptied into the bag of this number."""
+    with _said():
+        _request(settings, requests.Collect(bag=bag))
+
+
+@main.command()
+@click.option("--group", help="A product group: what was too warm is gone.")
+@click.option("--slot", help="A slot: its motor is mended.")
+@click.pass_obj
+def release(settings: EdgeSettings, group: str | None, slot: str | None) -> None:
+    """Sell again what the machine had locked out."""
+    if (group is None) == (slot is None):
+        raise click.UsageError("name a --group or a --slot")
+    with _said():
+        wanted = requests.ReleaseGroup(group=group) if group else requests.ReleaseSlot(slot=slot or "")
+        _request(settings, wanted)
+
+
+@main.command("pay-claim")
+@click.argument("code")
+@click.pass_obj
+def pay_claim(settings: EdgeSettings, code: str) -> None:
+    """You have paid what a claim code is good for: the machine owes it no more."""
+    with _said():
+        _request(settings, requests.PayClaim(claim=code))
+
+
+@main.command()
+@click.argument("slot")
+@click.pass_obj
+def free(settings: EdgeSettings, slot: str) -> None:
+    """Give one product away."""
+    with _said():
+        _request(settings, requests.Free(slot=slot))
+
+
+def _request(settings: EdgeSettings, wanted: requests.Request) -> None:
+    with _said():
+        ask_for(settings, wanted)
+        click.echo("done", err=True)
+
+
+def _counts(texts: Sequence[str]) -> dict[str, int]:
+    counts = {}
+    for text in texts:
+        slot, found, count = text.partition("=")
+        if not found or slot in counts or not count.isdecimal():
+            raise click.UsageError(f"{text!r}: write SLOT=COUNT, such as A1=7, each slot once")
+        counts[slot] = int(count)
+    return counts
+
+
 @main.group()
 def bench() -> None:
     """Single parts of a stopped machine, by hand. Nothing of it is booked."""
@@ -138,6 +224,9 @@ def _said() -> Iterator[None]:
     except CommandError as error:
         click.echo(error, err=True)
         sys.exit(error.exit_status)
+    except ValidationError as error:
+        click.echo(explain(error), err=True)
+        sys.exit(EXIT_SETTINGS)
 
 
 def _progress(text: str) -> None:

@@ -9,12 +9,13 @@ import json
 import queue
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 from pydantic import StringConstraints, ValidationError
 
 from edge.local_server import Answer, Refused, Routes
-from edge.loop import Inbox, RecordsAsked
+from edge.loop import Asked, Inbox, RecordsAsked, Requested
+from edge.requests import REQUEST
 from edge.sale.events import ClaimEntered, SlotSelected
 from edge.sale.selection import chosen
 from edge.status_file import StatusFile
@@ -25,6 +26,7 @@ SCREEN_MODE: Final = 0o660
 TECHNICIAN_MODE: Final = 0o600
 MAX_RECORDS: Final = 500  # an answer: some milliseconds of the loop
 LOOP_LIMIT_S: Final = 2.0
+_T = TypeVar("_T")
 
 
 class Selection(Frozen):
@@ -66,15 +68,30 @@ def technician(inbox: Inbox) -> Routes:
             raise Refused(HTTPStatus.BAD_REQUEST, f"ask for 1 to {MAX_RECORDS} records, oldest first")
         answers = queue.SimpleQueue[list[Kept]]()
         _post(inbox, RecordsAsked(first, last, answers.put))
-        try:
-            kept = answers.get(timeout=LOOP_LIMIT_S)
-        except queue.Empty:
-            raise Refused(
-                HTTPStatus.SERVICE_UNAVAILABLE, "the machine does not answer now; try again"
-            ) from None
-        return HTTPStatus.OK, json.dumps({"records": [row.as_json() for row in kept]})
+        return HTTPStatus.OK, json.dumps({"records": [row.as_json() for row in _answer(answers)]})
 
-    return {("GET", "/records"): records}
+    def request(_query: Mapping[str, str], body: bytes) -> Answer:
+        try:
+            wanted = REQUEST.validate_json(body)
+        except ValidationError as error:
+            raise Refused(
+                HTTPStatus.BAD_REQUEST, f"{explain(error)}; docs/local.md lists what can be asked for"
+            ) from None
+        answers = queue.SimpleQueue[str]()
+        _post(inbox, Requested(wanted.event(), answers.put))
+        refusal = _answer(answers)
+        if refusal:
+            raise Refused(HTTPStatus.CONFLICT, refusal)
+        return HTTPStatus.OK, json.dumps({"done": wanted.kind})
+
+    return {("GET", "/records"): records, ("POST", "/request"): request}
+
+
+def _answer(answers: "queue.SimpleQueue[_T]") -> _T:
+    try:
+        return answers.get(timeout=LOOP_LIMIT_S)
+    except queue.Empty:
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the machine does not answer now; try again") from None
 
 
 def _number(query: Mapping[str, str], name: str) -> int:
@@ -84,7 +101,7 @@ def _number(query: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def _post(inbox: Inbox, event: SlotSelected | ClaimEntered | RecordsAsked) -> None:
+def _post(inbox: Inbox, event: SlotSelected | ClaimEntered | Asked) -> None:
     """Never waits."""
     try:
         if inbox.qsize() >= inbox.maxsize // 2:

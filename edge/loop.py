@@ -15,6 +15,7 @@ from edge.core import Core
 from edge.link_events import CoreEvent, DropConnection, Publish, Wake
 from edge.sale import effects as act
 from edge.sale import events as ev
+from edge.sale.technician import refusal
 from edge.status_file import StatusFile
 from edge.store.kept import Kept
 from shared.clock import SystemClock
@@ -46,7 +47,16 @@ class RecordsAsked:
     answer: Callable[[list[Kept]], None]
 
 
-Inbox = queue.Queue[CoreEvent | RecordsAsked | Stop | Crashed]
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A technician wants this done; `answer` takes why it is not, or nothing, and never waits."""
+
+    event: ev.TechnicianEvent | ev.FreeVend
+    answer: Callable[[str], None]
+
+
+Asked = RecordsAsked | Requested
+Inbox = queue.Queue[CoreEvent | Asked | Stop | Crashed]
 
 
 class Port(Protocol):
@@ -101,11 +111,20 @@ class Loop:
                 raise event.error
             if isinstance(event, RecordsAsked):
                 event.answer(self._core.journal.between(event.first, event.last))
+            elif isinstance(event, Requested):
+                event.answer(self._request(event.event))
             else:
                 self._handle(event)
             self._housekeeping()
 
-    def _next(self) -> CoreEvent | RecordsAsked | Stop | Crashed:
+    def _request(self, event: ev.TechnicianEvent | ev.FreeVend) -> str:
+        core = self._core
+        words = "" if isinstance(event, ev.FreeVend) else refusal(core.machine, core.state, event)
+        if not words:
+            self._handle(event)
+        return words
+
+    def _next(self) -> CoreEvent | Asked | Stop | Crashed:
         wake_s = self._core.next_wake_s()
         left_s = _IDLE_LIMIT_S if wake_s is None else wake_s - self._clock.now().monotonic_s
         try:

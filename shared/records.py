@@ -132,6 +132,15 @@ class ClaimUsed(Frozen):
     currency: Currency
 
 
+class ClaimPaid(Frozen):
+    """The operator paid a claim; it is not owed any more."""
+
+    kind: Literal["claim_paid"] = "claim_paid"
+    claim: Claim
+    amount_minor: Minor
+    currency: Currency
+
+
 class CoinsLoaded(Frozen):
     """Coins put into the tubes by hand."""
 
@@ -208,6 +217,7 @@ class Audit(Frozen):
     refunded_minor: Minor
     owed_minor: Minor
     redeemed_minor: Minor
+    settled_minor: Minor
     credit_minor: Minor
 
 
@@ -219,6 +229,7 @@ Body = (
     | Refund
     | Owed
     | ClaimUsed
+    | ClaimPaid
     | CoinsLoaded
     | CoinsTaken
     | TubesCorrected

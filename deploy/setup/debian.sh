@@ -8,6 +8,7 @@ is_here() {
     # /usr/sbin is not on a user's PATH
     mosquitto) [ -n "${VEND_MOSQUITTO:-}" ] || PATH="$PATH:/usr/sbin:/sbin" command -v mosquitto ;;
     influxdb) [ -n "${VEND_INFLUXD:-}" ] || command -v influxd ;;
+    curl | openssl) command -v "$1" ;;
     *) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep 'ok installed' ;;
     esac >/dev/null
 }

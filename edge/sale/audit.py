@@ -24,5 +24,6 @@ def audit(state: State) -> m.Audit:
         refunded_minor=t.refunded_minor,
         owed_minor=t.owed_minor,
         redeemed_minor=t.redeemed_minor,
+        settled_minor=t.settled_minor,
         credit_minor=state.credit_minor + state.held_minor,
     )

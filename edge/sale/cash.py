@@ -9,6 +9,7 @@ from edge.sale.accept import takes_note
 from edge.sale.change import worth
 from edge.sale.state import Phase, Stacking, State, add_totals, told
 from edge.sale.step import Machine, Step
+from edge.sale.visit_events import ClaimPaid
 from shared import money
 from shared import records as m
 
@@ -120,6 +121,22 @@ def claim(machine: Machine, state: State, event: ev.ClaimEntered, _now_s: float)
         currency=state.prices.currency,
     )
     return Step(told(state, _credit_text(state)), (used,))
+
+
+def claim_paid(machine: Machine, state: State, event: ClaimPaid, _now_s: float) -> Step:
+    number = claims.find(machine.claim_key, state.claims, event.code)
+    assert number is not None  # looked at when it was asked for
+    amount_minor = state.claims[number]
+    state = replace(
+        add_totals(state, settled_minor=amount_minor),
+        claims={n: a for n, a in state.claims.items() if n != number},
+    )
+    paid = m.ClaimPaid(
+        claim=claims.code(machine.claim_key, number, amount_minor),
+        amount_minor=amount_minor,
+        currency=state.prices.currency,
+    )
+    return Step(state, (paid,))
 
 
 def _credit_text(state: State) -> str:

@@ -132,6 +132,7 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     # the cabinet, and the technician in front of it
     vev.DoorChanged: _always(visits.door),
     ev.ServiceChanged: _always(visits.service),
+    vev.ClaimPaid: _always(asked(cash.claim_paid)),
     vev.Refilled: _always(asked(stock.refilled)),
     vev.StockSet: _always(asked(stock.corrected)),
     vev.Collected: _always(asked(collection.collected)),

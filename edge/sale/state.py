@@ -176,7 +176,8 @@ class Totals:
     paid_out_minor: int = 0
     refunded_minor: int = 0  # to cards
     owed_minor: int = 0
-    redeemed_minor: int = 0  # of what was owed
+    redeemed_minor: int = 0  # of what was owed: became credit here
+    settled_minor: int = 0  # of what was owed: paid by the operator
 
 
 @dataclass(frozen=True, slots=True)

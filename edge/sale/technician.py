@@ -6,11 +6,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from edge.sale import visits
+from edge.sale import claims, visits
 from edge.sale.events import ServiceChanged, TechnicianEvent
 from edge.sale.state import Phase, State, told
 from edge.sale.step import Machine, Step
-from edge.sale.visit_events import Collected, GroupReleased, Refilled, SlotReleased, StockSet
+from edge.sale.visit_events import ClaimPaid, Collected, GroupReleased, Refilled, SlotReleased, StockSet
 from shared.fields import Bag
 
 _BAG: TypeAdapter[str] = TypeAdapter(Bag)
@@ -24,6 +24,9 @@ def refusal(machine: Machine, state: State, event: TechnicianEvent) -> str:
     match event:
         case ServiceChanged():
             words = ""
+        case ClaimPaid(code):
+            known = claims.find(machine.claim_key, state.claims, code) is not None
+            words = "" if known else "this code is not known here, or was used"
         case StockSet(counts):
             words = _counts(machine, state, counts)
         case Refilled(counts):

@@ -74,5 +74,12 @@ class SlotReleased:
     slot: str
 
 
-TechnicianRequest = Refilled | StockSet | Collected | GroupReleased | SlotReleased
+@dataclass(frozen=True, slots=True)
+class ClaimPaid:
+    """The operator has paid what this claim code is good for: the machine owes it no more."""
+
+    code: str
+
+
+TechnicianRequest = ClaimPaid | Refilled | StockSet | Collected | GroupReleased | SlotReleased
 CabinetEvent = DoorChanged | TemperatureRead

@@ -13,17 +13,23 @@ class NoAnswer(Exception):  # noqa: N818  # what it is
     """There is no socket, nobody behind it, no right to use it, or nothing that can be used came back."""
 
 
-def ask(path: Path, address: str) -> Any:  # noqa: ANN401  # whatever JSON is answered
-    """One GET. Raises NoAnswer."""
+class Declined(Exception):  # noqa: N818  # what it is
+    """The machine understood, and says why it does not do it."""
+
+
+def ask(path: Path, address: str, body: str | None = None) -> Any:  # noqa: ANN401  # whatever JSON is answered
+    """One GET, or with a body one POST. Raises NoAnswer and Declined."""
     connection = _UnixConnection(path)
     try:
-        connection.request("GET", address)
+        connection.request("GET" if body is None else "POST", address, body)
         answer = connection.getresponse()
         found = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise NoAnswer(str(error)) from None
     finally:
         connection.close()
+    if answer.status == http.client.CONFLICT:
+        raise Declined(found["error"])
     if answer.status != http.client.OK:
         raise NoAnswer(found.get("error", answer.reason))
     return found

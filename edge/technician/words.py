@@ -91,7 +91,7 @@ def _corrected(place: str, corrected: m.TubesCorrected | m.RecyclerCorrected) ->
 def _audit(audit: m.Audit) -> str:
     return (
         f"running totals: {audit.sales} sales for {_of(audit, audit.sold_minor)}, "
-        f"{_of(audit, audit.owed_minor - audit.redeemed_minor)} still owed"
+        f"{_of(audit, audit.owed_minor - audit.redeemed_minor - audit.settled_minor)} still owed"
     )
 
 
@@ -122,6 +122,7 @@ _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     m.Refund: lambda r: f"{_of(r, r.amount_minor)} given back to the card",
     m.Owed: _owed,
     m.ClaimUsed: lambda r: f"claim code {r.claim} redeemed: {_of(r, r.amount_minor)} credit",
+    m.ClaimPaid: lambda r: f"claim code {r.claim} paid by the operator: {_of(r, r.amount_minor)}",
     m.CoinsLoaded: lambda r: _by_hand(r, "loaded"),
     m.CoinsTaken: lambda r: _by_hand(r, "taken"),
     m.TubesCorrected: lambda r: _corrected("the tubes hold", r),

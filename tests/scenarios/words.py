@@ -25,6 +25,7 @@ RECORDS = {
     "refund": "refund {amount_minor} to the card",
     "owed": "owed {amount_minor}, {reason}: code {claim}",
     "claim_used": "code {claim} used for {amount_minor}",
+    "claim_paid": "code {claim} paid by the operator: {amount_minor}",
     "coins_loaded": "{value_minor} loaded by hand",
     "coins_taken": "{value_minor} taken by hand",
     "tubes_corrected": "tubes corrected by {difference_minor}",

@@ -18,7 +18,7 @@ from edge.sale import events as ev
 from edge.sale.machine import step
 from edge.sale.state import Phase, SlotSetting, State
 from edge.sale.step import Machine, Policy
-from edge.sale.visit_events import DoorChanged, GroupReleased, SlotReleased
+from edge.sale.visit_events import ClaimPaid, DoorChanged, GroupReleased, SlotReleased
 from shared import records as m
 from shared.messages import PriceList
 from tests.edge.sale import cabinet
@@ -247,6 +247,10 @@ class Floor:
     def enter_code(self) -> None:
         code = self.random.choice([*self.codes, "0001-000000"])
         self.feed(ev.ClaimEntered(code))
+
+    def pay_claim(self) -> None:
+        """The operator pays from his own pocket."""
+        self.feed(ClaimPaid(self.random.choice([*self.codes, "0001-000000"])))
 
     def free(self) -> None:
         self.feed(ev.FreeVend(self.random.choice([*PRICES])))
@@ -484,7 +488,9 @@ class Floor:
         assert len(self.sales) == totals.sales == self.drops + self.doubtful
         assert sum(sale.paid_minor for sale in self.sales) == totals.sold_minor
         assert bool(state.vend) == (state.phase is Phase.VENDING) == bool(self.motor)
-        assert sum(state.claims.values()) == totals.owed_minor - totals.redeemed_minor
+        assert sum(state.claims.values()) == (
+            totals.owed_minor - totals.redeemed_minor - totals.settled_minor
+        )
         if state.phase in {Phase.IDLE, Phase.CREDIT, Phase.PAYING}:
             assert state.card is None
         assert (state.phase is Phase.CREDIT) <= (state.credit_minor > 0)
@@ -500,7 +506,8 @@ class Floor:
             return
         assert state.tubes in {(), tuple(self.tubes)} or bool(state.changer)
         kept = self.cash_minor + self.card_minor
-        known = totals.sold_minor + sum(state.claims.values()) + state.credit_minor + state.held_minor
+        owed = totals.owed_minor - totals.redeemed_minor
+        known = totals.sold_minor + owed + state.credit_minor + state.held_minor
         assert kept + self.doubled_minor - self.unseen_minor == known
 
 
@@ -512,6 +519,7 @@ ACTIONS: dict[Callable[[Floor], None], int] = {
     Floor.lever: 9,
     Floor.enter_code: 2,
     Floor.free: 1,
+    Floor.pay_claim: 1,
     Floor.technician: 1,
     Floor.show_card: 14,
     Floor.reader_answers: 25,

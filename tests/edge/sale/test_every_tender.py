@@ -68,6 +68,7 @@ EVENTS: dict[type, ev.Event] = {
         ev.BillReturned(1, 1_000),
         ev.Lever(),
         ev.ClaimEntered("12"),
+        vev.ClaimPaid("12"),
         ev.SlotSelected("B1"),
         ev.FreeVend("B1"),
         ev.VendEnded("B1", ev.VendResult.JAMMED),

@@ -70,6 +70,7 @@ AUDIT: Final = m.Audit(
     refunded_minor=0,
     owed_minor=50,
     redeemed_minor=20,
+    settled_minor=0,
     credit_minor=0,
 )
 

@@ -145,6 +145,10 @@ def test_times_and_uploads() -> None:
             m.ClaimUsed(claim="0001-123456", amount_minor=30, currency="EUR"),
             "claim code 0001-123456 redeemed: 0.30 EUR credit",
         ),
+        (
+            m.ClaimPaid(claim="0001-123456", amount_minor=30, currency="EUR"),
+            "claim code 0001-123456 paid by the operator: 0.30 EUR",
+        ),
         (m.CoinsLoaded(value_minor=100, coins=5, currency="EUR"), "5 coins, 1.00 EUR, loaded by hand"),
         (m.CoinsTaken(value_minor=100, coins=5, currency="EUR"), "5 coins, 1.00 EUR, taken by hand"),
         (
