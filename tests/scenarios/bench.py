@@ -35,6 +35,7 @@ from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
 from edge.sale.step import Machine
+from edge.sale.visit_events import TemperatureRead
 from edge.sim.changer import SimChanger
 from edge.sim.modbus import SimModbusBoard
 from edge.sim.qibixx import SimQibixx
@@ -61,6 +62,7 @@ from tests.world.model import Database, NoArchive
 STEP_S = 0.005
 DISK_LOOK_S = IDLE_LIMIT_S = 1.0  # as in edge/loop.py
 START_S = 1_790_000_000
+SENSOR, READ_S = "cabinet", 10.0
 ONLINE = Connected(session_present=False, max_packet_bytes=None)
 
 
@@ -84,6 +86,8 @@ class Bench:
         self.board = SimXyBoard(stock) if fitted.board == "xy" else SimModbusBoard(stock)
         self.adapter_plugged = self.board_plugged = self.disk_room = True
         self.network_up = False
+        self.celsius: float | None = None  # what the sensor in the cabinet shows, if there is one
+        self._read_s = -inf
         self.database = Database()
         self._ingest = Ingest(NoArchive(), self.database, self.database)
         self._power_on_s = 0.0
@@ -109,7 +113,7 @@ class Bench:
         self._mdb_wire = self._board_wire = b""
         self._disk_look_s = self._handled_s = self._mono_s
         self.alive = True
-        self._inbox.append(ev.Booted())
+        self._inbox.append(ev.Booted(str(self._boots)))
         if self.adapter_plugged:
             self.dialogue.opened(self._mono_s)
         if self.board_plugged:
@@ -120,6 +124,7 @@ class Bench:
 
     def _new_core(self) -> Core:
         fitted = self.fitted
+        slots = [SlotSetting(s, name, fitted.stock[s], fitted.stock[s]) for s, (_, name) in SLOTS.items()]
         machine = Machine(
             products={slot: product for slot, (_, product) in SLOTS.items()},
             software="bench",
@@ -128,8 +133,9 @@ class Bench:
             readers=tuple(fitted.readers),
             policy=fitted.policy,
             claim_key=KEY,
+            slots={slot.slot: slot for slot in slots},
+            groups=fitted.groups,
         )
-        slots = [SlotSetting(s, name, fitted.stock[s], fitted.stock[s]) for s, (_, name) in SLOTS.items()]
         prices = PriceList(version=0, currency="EUR", prices=fitted.prices, card_prices=fitted.card_prices)
         return Core(self.journal, machine, slots, prices, random.Random(1))
 
@@ -212,6 +218,9 @@ class Bench:
             self._disk_look_s = self._mono_s + DISK_LOOK_S
             if self.disk_room != self.core.state.disk_ok:
                 self._inbox.append(ev.DiskChanged(ok=self.disk_room))
+        if self.celsius is not None and self.now_s >= self._read_s + READ_S:
+            self._read_s = self.now_s
+            self._inbox.append(TemperatureRead(SENSOR, round(self.celsius * 10)))
         while self._inbox:
             self._handle(self._inbox.popleft())
             self._upload()

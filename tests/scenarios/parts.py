@@ -6,7 +6,7 @@ from typing import Protocol
 
 from edge.link_events import Publish
 from edge.mdb.frame import Block, Reply, Silence
-from edge.sale.step import Policy
+from edge.sale.step import Policy, ProductGroup
 from edge.sim.bus import SimPeripheral, VirtualBus
 from edge.store.journal import Journal, JournalFull
 from shared.clock import Now
@@ -32,6 +32,7 @@ class Fitted:
     card_prices: dict[str, int] = field(default_factory=dict)
     stock: dict[str, int] = field(default_factory=lambda: {"A1": 10, "A2": 10, "B1": 10})
     policy: Policy = field(default_factory=Policy)
+    groups: dict[str, ProductGroup] = field(default_factory=dict)
 
 
 class Killed(Exception):  # noqa: N818  # what happens to a process

@@ -5,16 +5,18 @@ from collections.abc import Callable
 from edge.link_events import Inbound
 from edge.mdb.frame import Address
 from edge.sale import events as ev
-from edge.sale.step import Policy
+from edge.sale import visit_events as vev
+from edge.sale.step import Policy, ProductGroup
 from edge.sim.modbus import SimModbusBoard
 from edge.sim.motors import Outcome
 from edge.sim.reader_rules import Refund
 from edge.sim.xy import SimXyBoard
 from shared import topics
 from shared.messages import PriceList
-from tests.scenarios.bench import Bench
+from tests.scenarios.bench import SENSOR, Bench
 from tests.scenarios.parts import COINS_MINOR, MACHINE, NOTES_MINOR, SLOTS, Fitted
 
+FRESH = "fresh"
 OUTCOMES = {
     "jams": Outcome.JAMMED,
     "drops nothing": Outcome.NO_DROP,
@@ -52,6 +54,10 @@ class Steps:
 
     def given_modbus(self) -> None:
         self._given(board="modbus")
+
+    def given_fresh(self, slot: str, low: str, high: str, minutes: str) -> None:
+        limits = (int(low) * 10, int(high) * 10, float(minutes) * 60)
+        self.fitted.groups[FRESH] = ProductGroup((slot,), SENSOR, *limits)
 
     def given_price(self, slot: str, price: str) -> None:
         self.fitted.prices[slot] = _minor(price)
@@ -98,6 +104,22 @@ class Steps:
 
     def technician(self, how: str) -> None:
         self.bench.say(ev.ServiceChanged(how == "comes"))
+
+    def temperature(self, celsius: str) -> None:
+        self.bench.celsius = float(celsius)
+
+    def door(self, how: str) -> None:
+        self.bench.say(vev.DoorChanged(how == "opens"))
+
+    def refill(self, slot: str | None, count: str | None) -> None:
+        counts = {slot: int(count)} if slot and count else {}
+        self.bench.say(vev.Refilled(counts, others_to_par=True))
+
+    def collect(self, bag: str) -> None:
+        self.bench.say(vev.Collected(bag))
+
+    def release(self) -> None:
+        self.bench.say(vev.GroupReleased(FRESH))
 
     def wait(self, seconds: str, unit: str) -> None:
         self.wait_s = float(seconds) * {"s": 1, "min": 60, "h": 3600}[unit]
@@ -190,6 +212,12 @@ def _minor(text: str) -> int:
 _SLOT, _MONEY = r"(A1|A2|B1)", r"(\d+\.\d\d)"
 
 ROWS: list[tuple[str, Callable[..., None]]] = [
+    (rf"given {_SLOT} kept between (\d+) and (\d+) degrees for (\d+) min", Steps.given_fresh),
+    (r"the temperature is (\d+\.\d)", Steps.temperature),
+    (r"the door (opens|closes)", Steps.door),
+    (rf"refill all to par(?:, {_SLOT} holds (\d+))?", Steps.refill),
+    (r"collect the cash in bag (\S+)", Steps.collect),
+    (r"release the fresh products", Steps.release),
     (r"given tubes with (\d+ \d+ \d+ \d+)", Steps.given_tubes),
     (r"given a recycler with (\d+ \d+ \d+ \d+)", Steps.given_recycler),
     (r"given a second reader", Steps.given_second_reader),

@@ -31,7 +31,7 @@ RECORDS = {
     "tubes_corrected": "tubes corrected by {difference_minor}",
     "recycler_corrected": "recycler corrected by {difference_minor}",
     "visit": "technician's visit {event}",
-    "door": "door open: {open}",
+    "door": "door {door}",
     "lockout": "lockout of {scope} {name} {event}: {reason}",
     "refill": "refill of {slot}: {before} and {added} are {after}",
     "stock_corrected": "stock of {slot} corrected from {before} to {after}",
@@ -61,6 +61,7 @@ def record(body: Body) -> str:
     fields = body.model_dump()
     tender = fields["tenders"][0] if "tenders" in fields else {}
     told = {n: money(v) if n.endswith("_minor") else v for n, v in {**tender, **fields}.items()}
+    told["door"] = "open" if fields.get("open") else "closed"
     line = RECORDS[body.kind] + "".join(
         text for kind, holds, text in ADDED if kind == body.kind and holds(fields)
     )
