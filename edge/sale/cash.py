@@ -72,7 +72,7 @@ def _credited(
     state = add_totals(
         replace(state, credit_minor=state.credit_minor + value_minor), cash_in_minor=value_minor
     )
-    state = told(state, _credit_text(state))
+    state = told(state, credit_text(state))
     if state.phase is Phase.IDLE:
         state = replace(state, phase=Phase.CREDIT)
     elif state.phase is Phase.AUTHORISING and state.card is not None and not state.card.cancelled:
@@ -120,7 +120,7 @@ def claim(machine: Machine, state: State, event: ev.ClaimEntered, _now_s: float)
         amount_minor=amount_minor,
         currency=state.prices.currency,
     )
-    return Step(told(state, _credit_text(state)), (used,))
+    return Step(told(state, credit_text(state)), (used,))
 
 
 def claim_paid(machine: Machine, state: State, event: ClaimPaid, _now_s: float) -> Step:
@@ -139,5 +139,5 @@ def claim_paid(machine: Machine, state: State, event: ClaimPaid, _now_s: float) 
     return Step(state, (paid,))
 
 
-def _credit_text(state: State) -> str:
+def credit_text(state: State) -> str:
     return "credit " + money.text(state.credit_minor, state.prices.currency)

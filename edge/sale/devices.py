@@ -1,6 +1,7 @@
 """What devices, link, disk and clock tell, and what a restart finds."""
 
 from dataclasses import replace
+from typing import Final
 
 from edge.sale import card, cash, climate, payout, visits
 from edge.sale import events as ev
@@ -10,6 +11,8 @@ from edge.sale.motor import VEND_LIMIT_S
 from edge.sale.state import NOT_FITTED, STARTING, Phase, Reader, State
 from edge.sale.step import Machine, Step
 from shared import records as m
+
+PAYOUT_PATIENCE_S: Final = 180.0  # a changer that was unplugged takes half a minute to start
 
 
 def changer_ready(machine: Machine, state: State, event: ev.ChangerReady, _now_s: float) -> Step:
@@ -32,8 +35,14 @@ def changer_ready(machine: Machine, state: State, event: ev.ChangerReady, _now_s
     return Step(state, (*back, *done.records, *found), done.effects)
 
 
-def changer_lost(_machine: Machine, state: State, event: ev.ChangerLost, _now_s: float) -> Step:
-    return Step(replace(state, changer=event.reason), _gone("changer", state.changer))
+def changer_lost(_machine: Machine, state: State, event: ev.ChangerLost, now_s: float) -> Step:
+    lost = replace(state, changer=event.reason, deadline_s=_patience(state, now_s))
+    return Step(lost, _gone("changer", state.changer))
+
+
+def _patience(state: State, now_s: float) -> float | None:
+    """When a payout under way is given up, unless its device comes back."""
+    return state.deadline_s if state.paying is None else now_s + PAYOUT_PATIENCE_S
 
 
 def payout_ended(machine: Machine, state: State, event: ev.PayoutEnded, _now_s: float) -> Step:
@@ -61,8 +70,9 @@ def bills_ready(machine: Machine, state: State, event: ev.BillsReady, now_s: flo
     return Step(state, (*back, *done.records, *found), done.effects)
 
 
-def bills_lost(_machine: Machine, state: State, event: ev.BillsLost, _now_s: float) -> Step:
-    return Step(replace(state, validator=event.reason), _gone("validator", state.validator))
+def bills_lost(_machine: Machine, state: State, event: ev.BillsLost, now_s: float) -> Step:
+    lost = replace(state, validator=event.reason, deadline_s=_patience(state, now_s))
+    return Step(lost, _gone("validator", state.validator))
 
 
 def bill_payout_ended(machine: Machine, state: State, event: ev.BillPayoutEnded, _now_s: float) -> Step:
@@ -192,8 +202,9 @@ def booted(machine: Machine, state: State, event: ev.Booted, now_s: float) -> St
         notes_accepted=None,
         stacker_full=False,
         deadline_s=now_s + VEND_LIMIT_S if vend else None,
-        message="",
+        message=cash.credit_text(state) if state.credit_minor else "",
     )
+    state = replace(state, deadline_s=_patience(state, now_s))
     boot = m.Boot.model_validate({"software": machine.software, "recovered": recovered})
     after_cut = climate.booted(machine, visits.booted(machine, state, now_s), event, now_s)
     done = card.booted(machine, after_cut.state)

@@ -17,6 +17,7 @@ from edge.sale import (
     devices,
     lockouts,
     overdue,
+    payout,
     stock,
     vend,
     visits,
@@ -97,6 +98,7 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
             _AUTHORISING: card.timeout,
             _REFUNDING: card.timeout,
             _CLOSING: card.timeout,
+            _PAYING: payout.gave_up,
         }
     ),
     # cards
@@ -151,7 +153,7 @@ MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
     cash.coin: (_CREDIT,),
     cash.bill: (_CREDIT,),
     cash.claim: (_CREDIT,),
-    cash.lever: (_PAYING,),
+    cash.lever: (*_FREE, _PAYING),
     vend.select: (_VENDING, _AUTHORISING),
     vend.select_by_card: (_AUTHORISING,),
     vend.free: (_VENDING,),
@@ -166,6 +168,7 @@ MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
     card.cancel: (_CLOSING,),
     card.timeout: (*_FREE, _CLOSING),
     devices.payout_ended: _FREE,
+    payout.gave_up: _FREE,
     devices.bill_payout_ended: _FREE,
     devices.changer_ready: _FREE,
     devices.bills_ready: _FREE,

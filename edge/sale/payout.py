@@ -24,15 +24,15 @@ Reason = Literal["change", "refund"]
 
 
 def start(machine: Machine, state: State, reason: Reason) -> Step:
-    """Pay the credit back as far as coins and notes can. With nothing to pay from, the credit stays: the
-    customer may still buy, or press the lever again; change is owed where the operator wants that.
+    """Pay the credit back as far as coins and notes can. With nothing to pay from, a refund is owed; change
+    stays credit, unless the operator wants it owed. Without a changer all of it stays credit.
     """
     if state.credit_minor == 0:
         return Step(replace(state, phase=Phase.IDLE))
     done = _order(state, reason, state.credit_minor, frozenset())
     if done is not None:
         return done
-    if reason == "change" and machine.policy.without_change == "owe" and not state.changer:
+    if not state.changer and (reason == "refund" or machine.policy.without_change == "owe"):
         return owe(machine, replace(state, credit_minor=0), state.credit_minor, "no_change")
     return Step(told(replace(state, phase=Phase.CREDIT), "no change now: choose a product"))
 
@@ -111,6 +111,26 @@ def notes_ended(machine: Machine, state: State, recycled: tuple[int, ...]) -> St
     return _end(machine, state, recycler_corrected(state, paid_minor - left_minor))
 
 
+def gave_up(machine: Machine, state: State, _event: object, _now_s: float) -> Step:
+    """A device that went away in the middle does not come back: what it paid is not known, and all is owed.
+
+    When it comes back after all, its counts are a correction, and what had come out was the operator's loss.
+    """
+    paying = state.paying
+    assert paying is not None
+    coins_lost = paying.coins_open and bool(state.changer)
+    notes_lost = paying.notes_open and bool(state.validator)
+    state = replace(state, deadline_s=None)
+    if not (coins_lost or notes_lost):
+        return Step(state)
+    state = replace(state, paying=replace(paying, cut=True, lost=True))
+    done = coins_ended(machine, state, paying.tubes_before) if coins_lost else Step(state)
+    if not notes_lost:
+        return done
+    notes = notes_ended(machine, done.state, paying.recycled_before)
+    return Step(notes.state, (*done.records, *notes.records), (*done.effects, *notes.effects))
+
+
 def _end(machine: Machine, state: State, records: tuple[m.Body, ...]) -> Step:
     """Once both parts are over: book what was paid, and see to the rest."""
     paying = state.paying
@@ -130,6 +150,7 @@ def _end(machine: Machine, state: State, records: tuple[m.Body, ...]) -> Step:
         phase=Phase.CREDIT if credit_minor else Phase.IDLE,
         credit_minor=credit_minor,
         paying=None,
+        deadline_s=None,
     )
     if paying.paid_minor < paying.wanted_minor:
         done = _rest(machine, state, paying)
@@ -151,7 +172,7 @@ def _rest(machine: Machine, state: State, paying: Paying) -> Step:
         if state.changer:
             return Step(state)  # not yet ready again: the customer presses the lever once more
     state = replace(state, credit_minor=state.credit_minor - short_minor)
-    return owe(machine, state, short_minor, "tubes_ran_short")
+    return owe(machine, state, short_minor, "payout_in_doubt" if paying.lost else "tubes_ran_short")
 
 
 def owe(machine: Machine, state: State, amount_minor: int, reason: str) -> Step:

@@ -90,6 +90,7 @@ class Floor:
         self.stacking = False
         self.stacker = 0
         self.motor = ""
+        self.uncounted_coins_minor = self.uncounted_notes_minor = 0  # paid by devices that were lost then
         self.drops = 0
         self.doubtful = 0
         self.coins_out: tuple[int, ...] | None = None
@@ -336,7 +337,18 @@ class Floor:
             refunding = {n: r.refunding_minor for n, r in self.readers.items() if r.refunding_minor}
             if refunding and self.state.phase is Phase.REFUNDING:
                 return  # its driver answers in time, or says that the reader is lost
+            self._give_up()
             self.feed(ev.Tick())
+
+    def _give_up(self) -> None:
+        """What came out of devices that do not come back is owed as well: nobody counted it."""
+        paying, state = self.state.paying, self.state
+        if paying is not None and paying.coins_open and state.changer:
+            self.doubled_minor += self.uncounted_coins_minor
+            self.uncounted_coins_minor = 0
+        if paying is not None and paying.notes_open and state.validator:
+            self.doubled_minor += self.uncounted_notes_minor
+            self.uncounted_notes_minor = 0
 
     def payout_ends(self) -> None:
         if self.coins_out is not None and not self.state.changer:
@@ -346,31 +358,37 @@ class Floor:
             self._pay_notes()
             self.feed(ev.BillPayoutEnded(tuple(self.recycled)))
 
-    def _pay_coins(self) -> None:
+    def _pay_coins(self) -> int:
+        """What comes out of the tubes, in minor units."""
+        before_minor = self.cash_minor
         order, self.coins_out = self.coins_out, None
         for coin, count in enumerate(order or ()):
             paid = min(count, self.tubes[coin]) if self.random.random() < 0.9 else 0
             self.tubes[coin] -= paid
             self.cash_minor -= paid * COINS[coin]
+        return before_minor - self.cash_minor
 
-    def _pay_notes(self) -> None:
+    def _pay_notes(self) -> int:
+        before_minor = self.cash_minor
         order, self.notes_out = self.notes_out, None
         for bill, count in enumerate(order or ()):
             paid = count if self.random.random() < 0.9 else 0
             self.recycled[bill] -= paid
             self.cash_minor -= paid * NOTES[bill]
+        return before_minor - self.cash_minor
 
     def changer_fails(self) -> None:
+        self.uncounted_coins_minor += self._pay_coins()
         if self.state.changer:
-            self._pay_coins()
+            self.uncounted_coins_minor = 0
             self.feed(ev.ChangerReady(COINS, tuple(self.tubes)))
         else:
-            self._pay_coins()
             self.feed(ev.ChangerLost("silent"))
 
     def validator_fails(self) -> None:
-        self._pay_notes()
+        self.uncounted_notes_minor += self._pay_notes()
         if self.state.validator:
+            self.uncounted_notes_minor = 0
             self.escrow = None
             self.feed(ev.BillsReady(NOTES, tuple(self.recycled), escrow=True))
             self.feed(ev.StackerChanged(full=False, bills=self.stacker))
@@ -440,8 +458,8 @@ class Floor:
 
     def power_cut(self) -> None:
         """Everything forgets but the journal and the mechanics."""
-        self._pay_coins()
-        self._pay_notes()
+        self.uncounted_coins_minor += self._pay_coins()
+        self.uncounted_notes_minor += self._pay_notes()
         self.waiting.clear()
         if self.escrow is not None and self.stacking and self.random.random() < 0.5:
             # It reached the stacker; the driver hears of it after its start, or the count alone tells.

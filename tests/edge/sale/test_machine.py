@@ -13,6 +13,7 @@ from edge.sale import claims
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.change import worth
+from edge.sale.devices import PAYOUT_PATIENCE_S
 from edge.sale.machine import TABLE, step
 from edge.sale.motor import VEND_LIMIT_S
 from edge.sale.state import Phase, State
@@ -179,7 +180,7 @@ class Vending(RuleBasedStateMachine):
         self.feed(ev.VendEnded(slot, result))
 
     @rule()
-    @precondition(lambda self: not self.motor)
+    @precondition(lambda self: not self.motor and self.state.phase is not Phase.PAYING)
     def idle_tick(self) -> None:
         self.feed(ev.Tick())
 
@@ -488,7 +489,7 @@ def test_another_changer_in_the_middle_of_a_payout_brings_its_own_tubes() -> Non
     s.insert(100)
     s.run(ev.Lever(), ev.ChangerLost("silent"), ev.ChangerReady((10, 20, 50), (9, 9, 9)))
     assert s.of(m.Owed) == [
-        m.Owed(amount_minor=100, currency="EUR", reason="tubes_ran_short", claim=claims.code(b"key", 1, 100))
+        m.Owed(amount_minor=100, currency="EUR", reason="payout_in_doubt", claim=claims.code(b"key", 1, 100))
     ]
     assert s.state.tubes == (9, 9, 9)
 
@@ -538,3 +539,33 @@ def test_a_changer_that_leaves_tubes_out_crashes_nothing() -> None:
     s.run(ev.ChangerReady(VALUES, (3, 3, 3)))
     assert s.of(m.TubesCorrected) == [m.TubesCorrected(difference_minor=-450, currency="EUR")]
     assert s.of(m.CashIn) == []
+
+
+def test_a_changer_that_never_comes_back_leaves_a_claim_and_a_machine_that_sells_on() -> None:
+    s = Session()
+    s.insert(100)
+    s.run(ev.Lever(), ev.ChangerLost("port_lost"))
+    assert s.state.deadline_s == s.now_s + PAYOUT_PATIENCE_S
+    s.now_s += PAYOUT_PATIENCE_S
+    s.run(ev.Tick())
+    (owed,) = s.of(m.Owed)
+    assert isinstance(owed, m.Owed)
+    assert (owed.amount_minor, owed.reason, s.state.phase) == (100, "payout_in_doubt", Phase.IDLE)
+    s.forget()
+    s.run(ev.ChangerReady(VALUES, (3, 3, 3, 3, 3, 0)))  # the coin had come out all the same
+    assert s.of(m.TubesCorrected) == [m.TubesCorrected(difference_minor=-100, currency="EUR")]
+    assert s.state.credit_minor == 0
+
+
+def test_a_refund_that_nothing_can_pay_is_a_claim() -> None:
+    s = Session(tubes=(0, 0, 0, 0, 0, 0))
+    s.run(ev.CoinIn(5, 200, ev.Route.CASHBOX, 0), ev.Lever())
+    assert [type(record) for record in s.records] == [m.CashIn, m.Owed]
+    assert (s.state.phase, s.state.claims) == (Phase.IDLE, {1: 200})
+
+
+def test_credit_is_on_the_screen_again_after_a_power_cut() -> None:
+    s = Session()
+    s.insert(50)
+    s.restart()
+    assert s.state.message == "credit 0.50 EUR"
