@@ -53,7 +53,6 @@ class KeypadLink:
 
     def closed(self, reason: str, now_s: float) -> list[DriverEvent]:
         del reason, now_s
-        self._forget()
         return []
 
     def perform(self, effect: Effect, now_s: float) -> list[DriverEvent]:
