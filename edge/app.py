@@ -1,8 +1,8 @@
 """The one place that builds a machine: journal, core, threads and loop, and the order they end in.
 
-Threads: `bus` owns the MDB adapter's port, `board` the motor board's, `uplink` the broker connection; the
-main thread runs the loop and alone owns the sale and the journal. `local` and `technician` serve a socket
-each, and a thread for each of their connections.
+Threads: `bus` owns the MDB adapter's port, `board` the motor board's, `keypad` that of a serial keypad where
+there is one, `uplink` the broker connection; the main thread runs the loop and alone owns the sale and the
+journal. `local` and `technician` serve a socket each, and a thread for each of their connections.
 """
 
 import queue
@@ -16,6 +16,7 @@ from edge import local_api
 from edge.config import EdgeSettings
 from edge.core import Core
 from edge.fitted import board_link
+from edge.keypad import KeypadLink, keypad_thread
 from edge.link_events import Publish
 from edge.local_server import LocalServer
 from edge.loop import INBOX_EVENTS, Crashed, Inbox, Loop, Retention, Stop
@@ -26,6 +27,8 @@ from edge.mdb.cashless import CashlessReader
 from edge.mdb.coin import CoinChanger
 from edge.mdb.peripheral import Peripheral
 from edge.motors.board import board_thread
+from edge.sale.events import DriverEvent
+from edge.serial_port import PortThread
 from edge.status_file import StatusFile
 from edge.store.journal import Journal
 from edge.uplink import Uplink
@@ -66,7 +69,12 @@ def run(settings: EdgeSettings) -> None:
             retention,
         )
         _stop_on_signals(inbox)
-        threads = (bus, board, uplink)
+        threads: tuple[PortThread | Uplink, ...] = (
+            bus,
+            board,
+            *_keypads(settings, inbox.put, crashed),
+            uplink,
+        )
         servers = _local_servers(settings, status, inbox)
         for server in servers:
             server.start()
@@ -90,9 +98,23 @@ def _peripherals(settings: EdgeSettings) -> list[Peripheral]:
     return [*fitted, *(CashlessReader(reader, exponent) for reader in settings.readers)]
 
 
+def _items(settings: EdgeSettings) -> dict[str, int]:
+    return {slot.slot: slot.selection for slot in settings.slots}
+
+
+def _keypads(
+    settings: EdgeSettings, emit: Callable[[DriverEvent], None], crashed: Callable[[Exception], None]
+) -> list[PortThread]:
+    """The one that the settings name, or none."""
+    if settings.keypad_port is None:
+        return []
+    link = KeypadLink(_items(settings), settings.keypad_baudrate)
+    return [keypad_thread(settings.keypad_port, link, emit, crashed)]
+
+
 def _local_servers(settings: EdgeSettings, status: StatusFile, inbox: Inbox) -> tuple[LocalServer, ...]:
-    items = {slot.slot: slot.selection for slot in settings.slots}
-    screen, technician = local_api.screen(status, inbox, items), local_api.technician(inbox)
+    screen = local_api.screen(status, inbox, _items(settings))
+    technician = local_api.technician(inbox)
     return (
         LocalServer("local", settings.screen_socket, local_api.SCREEN_MODE, screen),
         LocalServer("technician", settings.technician_socket, local_api.TECHNICIAN_MODE, technician),

@@ -1,9 +1,9 @@
 """One machine's settings: who it is, its ports, its slots, its broker."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from edge.sale.state import SlotSetting
@@ -65,6 +65,8 @@ class XyConfig(Section):
     machine_status: bool = False
 
 
+BAUDRATES: Final = (300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+
 Terminal = Annotated[int, Field(ge=1, le=8)]
 
 
@@ -88,8 +90,15 @@ class ModbusConfig(Section):
         return self
 
 
+def _usual(baudrate: int) -> int:
+    """Another rate would open no port."""
+    if baudrate not in BAUDRATES:
+        raise ValueError(f"a serial line has one of {', '.join(map(str, BAUDRATES))}")
+    return baudrate
+
+
 class EdgeSettings(Settings):
-    """`mdb_port` and `board_port`: stable paths, such as those below /dev/serial/by-id.
+    """`mdb_port`, `board_port`, `keypad_port`: stable paths, such as those below /dev/serial/by-id.
 
     `local_socket`: where screens and keypads ask (edge/local_api.py); by default beside the status file.
 
@@ -113,6 +122,8 @@ class EdgeSettings(Settings):
     readers: tuple[Literal[1, 2], ...] = ()
     board: Literal["xy", "modbus"] = "xy"
     board_port: str
+    keypad_port: str | None = None
+    keypad_baudrate: Annotated[int, AfterValidator(_usual)] = 9600
     clock_wait_s: Annotated[float, Field(ge=0, le=600)] = 10.0
     keep_days: Annotated[int, Field(ge=1)] = 400
     keep_records: Annotated[int, Field(ge=1_000)] = 500_000

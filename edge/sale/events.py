@@ -281,6 +281,7 @@ DriverEvent = (
     | BoardReady
     | BoardLost
     | SlotSelected
+    | ClaimEntered
     | VendEnded
     | DeviceFault
     | DeviceFaultCleared
@@ -290,6 +291,6 @@ DriverEvent = (
     | CabinetEvent
 )
 TechnicianEvent = ServiceChanged | TechnicianRequest
-PersonEvent = ClaimEntered | FreeVend | TechnicianEvent
+PersonEvent = FreeVend | TechnicianEvent
 TimeEvent = Booted | AuditDue | Tick | Overdue | ClockSet
 Event = DriverEvent | PersonEvent | LinkChanged | DiskChanged | PricesWanted | TimeEvent
