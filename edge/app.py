@@ -20,11 +20,11 @@ from edge.keypad import KeypadLink, keypad_thread
 from edge.link_events import Publish
 from edge.local_server import LocalServer
 from edge.loop import INBOX_EVENTS, Crashed, Inbox, Loop, Retention, Stop
-from edge.mdb.adapters import ADAPTERS
-from edge.mdb.bill import BillValidator
+from edge.mdb.adapters.known import ADAPTERS
+from edge.mdb.bill.driver import BillValidator
 from edge.mdb.bus import bus_thread
-from edge.mdb.cashless import CashlessReader
-from edge.mdb.coin import CoinChanger
+from edge.mdb.cashless.driver import CashlessReader
+from edge.mdb.coin.driver import CoinChanger
 from edge.mdb.peripheral import Peripheral
 from edge.motors.board import board_thread
 from edge.sale.events import DriverEvent

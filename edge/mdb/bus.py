@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from edge.mdb.adapter import Adapter
+from edge.mdb.adapters.adapter import Adapter
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.peripheral import Peripheral
 from edge.sale.events import DriverEvent

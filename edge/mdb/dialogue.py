@@ -4,7 +4,7 @@
   that is due goes out at the next free moment.
 - An answer that does not come in time is not given up yet: its data would be lost, as the adapter has already
   acknowledged them. The start steps are sent again, and the first of them is a barrier: an answer that comes
-  before the barrier's belongs to the block asked before it (edge/mdb/adapter.py). An adapter without start
+  before the barrier's belongs to the block asked before it (adapters/adapter.py). An adapter without start
   steps is given up on at once, as its answers are never later than that.
 - What an adapter pushes goes to its peripheral at once, also between a block and its answer.
 - An adapter that answers no start step is lost: each peripheral is told, and the start is repeated.
@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from math import inf
 
-from edge.mdb.adapter import Adapter, AdapterValue, BlockAnswer, Noise, Pushed, StartAnswer
+from edge.mdb.adapters.adapter import Adapter, AdapterValue, BlockAnswer, Noise, Pushed, StartAnswer
 from edge.mdb.frame import Block, Silence
 from edge.mdb.peripheral import Peripheral
 from edge.sale.effects import Effect

@@ -1,4 +1,4 @@
-"""What card readers tell the sale (edge/mdb/cashless.py). `reader` is 1 or 2; money is minor units."""
+"""What card readers tell the sale (edge/mdb/cashless/driver.py). `reader` is 1 or 2; money is minor units."""
 
 from dataclasses import dataclass
 

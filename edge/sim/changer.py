@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from math import inf
 from threading import Lock
 
-from edge.mdb.coin_codes import COIN_TYPES, Command
+from edge.mdb.coin.codes import COIN_TYPES, Command
 from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
 from edge.mdb.values import TOKEN
 

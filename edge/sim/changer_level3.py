@@ -5,8 +5,8 @@ reports of coins loaded and taken by hand. What needs a feature is met with sile
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from edge.mdb.coin_codes import Command
-from edge.mdb.coin_expansion import ALL_FEATURES, NEW_INVENTORY, NO_FEATURES, Feature, Sub
+from edge.mdb.coin.codes import Command
+from edge.mdb.coin.expansion import ALL_FEATURES, NEW_INVENTORY, NO_FEATURES, Feature, Sub
 from edge.mdb.frame import Ack, Block, Data, Reply, Silence
 from edge.sim.changer import COIN_PAYOUT_S, CREDITS, SimChanger
 

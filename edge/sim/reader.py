@@ -11,8 +11,8 @@ from copy import deepcopy
 from math import inf
 from threading import Lock
 
-from edge.mdb.cashless_blocks import Command
-from edge.mdb.cashless_codes import ALWAYS_IDLE, MULTIVEND, WIDE_MONEY, Code, State
+from edge.mdb.cashless.blocks import Command
+from edge.mdb.cashless.codes import ALWAYS_IDLE, MULTIVEND, WIDE_MONEY, Code, State
 from edge.mdb.frame import COMMAND_BITS, MAX_BLOCK_BYTES, Ack, Address, Block, Data, Reply, Silence
 from edge.sim import reader_rules as rules
 from edge.sim.reader_rules import Books, Key, Plan, ReaderTruth, Refund

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
-from edge.mdb.cashless_blocks import Command, Expansion, Reader, Vend
-from edge.mdb.cashless_codes import Code, State
+from edge.mdb.cashless.blocks import Command, Expansion, Reader, Vend
+from edge.mdb.cashless.codes import Code, State
 
 CURRENCY_EUR = b"\x19\x78"
 IDENTITY = b"SIM" + b"000000000042" + b"SIMCARD1".ljust(12) + b"\x01\x02"

@@ -3,9 +3,9 @@
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
-from edge.mdb.bill_codes import BILL_TYPES
+from edge.mdb.bill.codes import BILL_TYPES
+from edge.mdb.bill.recycler_codes import RECYCLING, Expansion
 from edge.mdb.frame import Ack, Data, Reply, Silence
-from edge.mdb.recycler_codes import RECYCLING, Expansion
 
 IDENTITY = b"SIM" + b"000000000077" + b"SIMVALIDATOR" + b"\x01\x02"
 ROUTING_MASK = 0x0003  # 5 and 10 EUR

@@ -12,9 +12,9 @@ from math import inf
 from struct import pack
 from threading import Lock
 
-from edge.mdb.bill_codes import BILL_TYPES, Command, Routing
+from edge.mdb.bill.codes import BILL_TYPES, Command, Routing
+from edge.mdb.bill.recycler_codes import Expansion
 from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
-from edge.mdb.recycler_codes import Expansion
 from edge.sim.recycler import IDENTITY, SimRecycler
 
 SCALE = 100

@@ -7,8 +7,8 @@ on the bus by itself, and says nothing of a peripheral that is silent.
 from collections import deque
 from math import inf
 
+from edge.mdb.adapters.wafer import OWN_POLLS
 from edge.mdb.frame import Ack, Block, Data, Silence, reply_to_wire
-from edge.mdb.wafer import OWN_POLLS
 from edge.sim.bus import VirtualBus
 
 OWN_POLL_INTERVAL_S = 0.125  # recommended 125 to 200 ms (MDB/ICP 4.2 appendix 3)

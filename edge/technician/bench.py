@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from edge.config import EdgeSettings
-from edge.mdb.adapters import ADAPTERS
+from edge.mdb.adapters.known import ADAPTERS
 from edge.mdb.frame import MAX_BLOCK_BYTES, Block, Data
 from edge.sale.effects import RunMotor
 from edge.sale.events import BoardLost, BoardReady, DeviceFault, VendEnded, VendResult

@@ -12,9 +12,9 @@ from typing import Final
 
 from pymodbus.framer import FramerRTU
 
-from edge.mdb.adapter import BlockAnswer, Noise, StartAnswer
+from edge.mdb.adapters.adapter import BlockAnswer, Noise, StartAnswer
+from edge.mdb.adapters.qibixx import QibixxAdapter
 from edge.mdb.frame import Block, Reply
-from edge.mdb.qibixx import QibixxAdapter
 from edge.motors import modbus_codes, xy_codes
 from edge.technician.mdb_words import block_words, reply_words
 from edge.technician.words import spoken

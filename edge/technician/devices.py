@@ -14,11 +14,14 @@ from typing import Final
 
 from edge.config import EdgeSettings
 from edge.fitted import board_link
-from edge.mdb import bill_codes, coin_codes, coin_expansion, recycler_codes
-from edge.mdb.adapters import ADAPTERS
-from edge.mdb.cashless_blocks import ADDRESSES, Blocks
+from edge.mdb.adapters.known import ADAPTERS
+from edge.mdb.adapters.wafer import OWN_POLLS
+from edge.mdb.bill import codes as bill_codes
+from edge.mdb.bill import recycler_codes
+from edge.mdb.cashless.blocks import ADDRESSES, Blocks
+from edge.mdb.coin import codes as coin_codes
+from edge.mdb.coin import expansion as coin_expansion
 from edge.mdb.frame import Address, Block, Data, Reply, Silence
-from edge.mdb.wafer import OWN_POLLS
 from edge.motors.board import board_thread
 from edge.sale.events import BoardLost, BoardReady, DeviceFault, DriverEvent
 from edge.serial_port import PORT_TROUBLE, PortThread, open_port

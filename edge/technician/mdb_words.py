@@ -4,7 +4,12 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import Final
 
-from edge.mdb import bill_codes, cashless_blocks, cashless_codes, coin_codes, coin_expansion, recycler_codes
+from edge.mdb.bill import codes as bill_codes
+from edge.mdb.bill import recycler_codes
+from edge.mdb.cashless import blocks as cashless_blocks
+from edge.mdb.cashless import codes as cashless_codes
+from edge.mdb.coin import codes as coin_codes
+from edge.mdb.coin import expansion as coin_expansion
 from edge.mdb.frame import COMMAND_BITS, Ack, Address, Block, Data, Reply, Silence
 from edge.technician.words import spoken
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import Final
 
-from edge.mdb.adapter import Adapter, AdapterValue, StartStep
+from edge.mdb.adapters.adapter import Adapter, AdapterValue, StartStep
 from edge.mdb.bus import bus_thread
 from edge.mdb.frame import Block, Reply
 from edge.sale.effects import Effect

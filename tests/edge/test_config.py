@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from edge.config import EdgeSettings
-from edge.mdb.adapters import ADAPTERS
+from edge.mdb.adapters.known import ADAPTERS
 from edge.motors.xy_cabinet import SENSOR
 from edge.sale.state import SlotSetting
 from edge.sale.step import ProductGroup

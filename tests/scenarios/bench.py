@@ -19,15 +19,15 @@ from cloud.batch import Arrived
 from cloud.ingest import Ingest
 from edge.core import Core
 from edge.link_events import Command, Connected, CoreEvent, Disconnected, Inbound, PubAcked, Publish, Wake
-from edge.mdb.bill import BillValidator
-from edge.mdb.cashless import CashlessReader
-from edge.mdb.cashless_blocks import ADDRESSES
-from edge.mdb.cashless_codes import ALWAYS_IDLE
-from edge.mdb.coin import CoinChanger
+from edge.mdb.adapters.qibixx import QibixxAdapter
+from edge.mdb.bill.driver import BillValidator
+from edge.mdb.cashless.blocks import ADDRESSES
+from edge.mdb.cashless.codes import ALWAYS_IDLE
+from edge.mdb.cashless.driver import CashlessReader
+from edge.mdb.coin.driver import CoinChanger
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import Address
 from edge.mdb.peripheral import Peripheral
-from edge.mdb.qibixx import QibixxAdapter
 from edge.motors.board import BoardLink
 from edge.motors.modbus import ModbusLink
 from edge.motors.xy import XyLink

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from edge.mdb.bill_codes import Command as BillCommand
-from edge.mdb.cashless_blocks import Command, Vend, command_of
-from edge.mdb.cashless_codes import State as ReaderState
+from edge.mdb.bill.codes import Command as BillCommand
+from edge.mdb.cashless.blocks import Command, Vend, command_of
+from edge.mdb.cashless.codes import State as ReaderState
 from edge.mdb.frame import Address, Block
 from edge.sale.tenders import availability
 from shared.records import Body

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from edge.mdb.bill import BillValidator
-from edge.mdb.bill_notes import Told
+from edge.mdb.adapters.qibixx import QibixxAdapter
+from edge.mdb.bill.driver import BillValidator
+from edge.mdb.bill.notes import Told
 from edge.mdb.dialogue import Dialogue
-from edge.mdb.qibixx import QibixxAdapter
 from edge.sale.effects import AcceptBills, Effect, PayOutBills, SettleBill
 from edge.sale.events import BillEscrowed, BillEvent, BillIn, BillPayoutEnded, BillsReady, DriverEvent
 from edge.sim.bus import VirtualBus

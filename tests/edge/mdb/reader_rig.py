@@ -1,9 +1,9 @@
 """Cashless driver and reader simulator joined by the adapter's real bytes, in virtual time."""
 
-from edge.mdb.cashless import CashlessReader
-from edge.mdb.cashless_blocks import VMC_ID
+from edge.mdb.adapters.qibixx import QibixxAdapter
+from edge.mdb.cashless.blocks import VMC_ID
+from edge.mdb.cashless.driver import CashlessReader
 from edge.mdb.dialogue import Dialogue
-from edge.mdb.qibixx import QibixxAdapter
 from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from edge.mdb.adapters import ADAPTERS
-from edge.mdb.coin import CoinChanger
-from edge.mdb.coin_codes import COIN_TYPES
+from edge.mdb.adapters.known import ADAPTERS
+from edge.mdb.coin.codes import COIN_TYPES
+from edge.mdb.coin.driver import CoinChanger
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import Block, Reply
 from edge.sale.effects import AcceptCoins, Effect, PayOut

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.mdb.adapter import Adapter, BlockAnswer, Noise, StartAnswer
-from edge.mdb.adapters import ADAPTERS
+from edge.mdb.adapters.adapter import Adapter, BlockAnswer, Noise, StartAnswer
+from edge.mdb.adapters.known import ADAPTERS
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import MAX_BLOCK_BYTES, Ack, Block, Data, Reply, Silence
 from edge.sale.events import ChangerLost, ChangerReady, CoinIn, Lever, PayoutEnded, Route

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.mdb.bill import BillValidator
-from edge.mdb.bill_notes import Told
+from edge.mdb.bill.driver import BillValidator
+from edge.mdb.bill.notes import Told
 from edge.mdb.frame import Ack, Block, Data, Reply, Silence
 from edge.sale.effects import AcceptBills, PayOutBills, RunMotor, SettleBill
 from edge.sale.events import (

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.mdb.bill_codes import (
+from edge.mdb.bill.codes import (
     BILL_TYPES,
     POLL,
     RESET,
@@ -28,18 +28,7 @@ from edge.mdb.bill_codes import (
     security,
     values_minor,
 )
-from edge.mdb.frame import (
-    Ack,
-    Address,
-    Block,
-    Data,
-    Reply,
-    block_from_wire,
-    block_to_wire,
-    reply_from_wire,
-    reply_to_wire,
-)
-from edge.mdb.recycler_codes import (
+from edge.mdb.bill.recycler_codes import (
     PAYOUT_CANCEL,
     PAYOUT_STATUS,
     PAYOUT_VALUE_POLL,
@@ -56,6 +45,17 @@ from edge.mdb.recycler_codes import (
     parse_identity,
     parse_routing,
     parse_value,
+)
+from edge.mdb.frame import (
+    Ack,
+    Address,
+    Block,
+    Data,
+    Reply,
+    block_from_wire,
+    block_to_wire,
+    reply_from_wire,
+    reply_to_wire,
 )
 
 # Wire bytes with check byte, as worked out for an EUR validator (5 10 20 50 EUR, with escrow).

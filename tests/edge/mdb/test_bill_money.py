@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.mdb.bill_codes import BILL_TYPES
+from edge.mdb.bill.codes import BILL_TYPES
 from edge.sale.effects import PayOutBills
 from edge.sale.events import (
     BillEscrowed,

@@ -2,12 +2,12 @@
 
 import pytest
 
-from edge.mdb.bill import BillValidator
-from edge.mdb.bill_notes import Notes, Told
-from edge.mdb.bill_phases import Phase
-from edge.mdb.bill_start import Outcome, Start
+from edge.mdb.bill.driver import BillValidator
+from edge.mdb.bill.notes import Notes, Told
+from edge.mdb.bill.phases import Phase
+from edge.mdb.bill.recycler_codes import Expansion
+from edge.mdb.bill.start import Outcome, Start
 from edge.mdb.frame import Ack, Block, Data, Reply, Silence
-from edge.mdb.recycler_codes import Expansion
 from edge.sale.events import BillIn, BillRoute, BillsReady
 from edge.sim.bus import Fault
 from edge.sim.validator import STACK_S

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from edge.mdb.adapters.qibixx import QibixxAdapter
 from edge.mdb.bus import bus_thread
-from edge.mdb.coin import CoinChanger
-from edge.mdb.qibixx import QibixxAdapter
+from edge.mdb.coin.driver import CoinChanger
 from edge.sale.effects import AcceptCoins, PayOut
 from edge.sale.events import (
     ChangerLost,

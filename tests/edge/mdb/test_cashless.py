@@ -2,9 +2,9 @@
 
 import pytest
 
-from edge.mdb.cashless import CashlessReader
-from edge.mdb.cashless_codes import State
-from edge.mdb.cashless_phases import AUTHORISE_LIMIT_S
+from edge.mdb.cashless.codes import State
+from edge.mdb.cashless.driver import CashlessReader
+from edge.mdb.cashless.phases import AUTHORISE_LIMIT_S
 from edge.mdb.frame import Address, Silence
 from edge.sale import card_events as cev
 from edge.sale import effects as act

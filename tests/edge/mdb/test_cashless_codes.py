@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.mdb.cashless_blocks import Blocks
-from edge.mdb.cashless_codes import (
+from edge.mdb.cashless.blocks import Blocks
+from edge.mdb.cashless.codes import (
     LENGTHS,
     MALFUNCTIONS,
     Code,
@@ -20,7 +20,7 @@ from edge.mdb.cashless_codes import (
     parse_funds,
     parse_messages,
 )
-from edge.mdb.cashless_money import Scaling, scaling_of
+from edge.mdb.cashless.money import Scaling, scaling_of
 from edge.mdb.frame import (
     Address,
     Block,

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.mdb.cashless import CashlessReader
-from edge.mdb.cashless_codes import Code, State
+from edge.mdb.cashless.codes import Code, State
+from edge.mdb.cashless.driver import CashlessReader
 from edge.mdb.frame import Ack, Data, Reply, Silence
 from edge.sale import card_events as cev
 from edge.sale import effects as act

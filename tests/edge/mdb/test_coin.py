@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.mdb.coin import CoinChanger
-from edge.mdb.coin_codes import COIN_TYPES
+from edge.mdb.coin.codes import COIN_TYPES
+from edge.mdb.coin.driver import CoinChanger
 from edge.mdb.frame import Ack, Block, Data, Reply, Silence
 from edge.sale.effects import AcceptCoins, PayOut, RunMotor
 from edge.sale.events import (

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.mdb.coin_codes import (
+from edge.mdb.coin.codes import (
     COIN_TYPES,
     STATUSES,
     Activity,

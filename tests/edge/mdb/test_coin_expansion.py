@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.mdb.coin_codes import COIN_TYPES
-from edge.mdb.coin_expansion import (
+from edge.mdb.coin.codes import COIN_TYPES
+from edge.mdb.coin.expansion import (
     ALL_FEATURES,
     DIAGNOSTIC_STATUS,
     FAULTS,

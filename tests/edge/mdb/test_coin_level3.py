@@ -2,9 +2,9 @@
 
 import pytest
 
-from edge.mdb.coin import CoinChanger
-from edge.mdb.coin_codes import COIN_TYPES
-from edge.mdb.coin_expansion import NO_FEATURES, Feature
+from edge.mdb.coin.codes import COIN_TYPES
+from edge.mdb.coin.driver import CoinChanger
+from edge.mdb.coin.expansion import NO_FEATURES, Feature
 from edge.mdb.frame import Ack, Block, Data
 from edge.sale.effects import PayOut
 from edge.sale.events import (

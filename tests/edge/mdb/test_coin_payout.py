@@ -1,10 +1,10 @@
 from collections import Counter
 
-from edge.mdb.coin_codes import POLL, dispense_commands
-from edge.mdb.coin_expansion import PAYOUT_STATUS, PAYOUT_VALUE_POLL, Sub, expansion
-from edge.mdb.coin_ledger import Ledger
-from edge.mdb.coin_payout import Payout
-from edge.mdb.coin_phases import PAYOUT_LIMIT_S
+from edge.mdb.coin.codes import POLL, dispense_commands
+from edge.mdb.coin.expansion import PAYOUT_STATUS, PAYOUT_VALUE_POLL, Sub, expansion
+from edge.mdb.coin.ledger import Ledger
+from edge.mdb.coin.payout import Payout
+from edge.mdb.coin.phases import PAYOUT_LIMIT_S
 from edge.mdb.frame import Ack, Data, Silence
 from edge.mdb.peripheral import Faults
 

@@ -1,8 +1,8 @@
 from math import inf
 
+from edge.mdb.adapters.qibixx import QibixxAdapter
 from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import Ack, Silence
-from edge.mdb.qibixx import QibixxAdapter
 from edge.sale.events import ChangerLost, ChangerReady, CoinIn, PayoutEnded, Route
 from edge.sim.qibixx import SimQibixx
 from tests.edge.mdb.rig import Asker, Rig

@@ -1,4 +1,4 @@
-from edge.mdb.lines import Lines
+from edge.mdb.adapters.lines import Lines
 
 
 def test_line_ends_and_empty_lines() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.mdb.adapters import ADAPTERS
+from edge.mdb.adapters.known import ADAPTERS
 from edge.sale.events import ChangerReady, DeviceFault, PayoutEnded
 from edge.sim.bus import Fault
 from edge.sim.changer import SimChanger

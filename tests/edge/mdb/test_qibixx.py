@@ -2,9 +2,9 @@
 
 import pytest
 
-from edge.mdb.adapter import AdapterValue, BlockAnswer, Noise, StartAnswer
+from edge.mdb.adapters.adapter import AdapterValue, BlockAnswer, Noise, StartAnswer
+from edge.mdb.adapters.qibixx import QibixxAdapter
 from edge.mdb.frame import MAX_BLOCK_BYTES, Ack, Block, Data, Silence
-from edge.mdb.qibixx import QibixxAdapter
 
 SETUP_REPLY = bytes.fromhex("0319780502000f0102040a1428")
 SENT = {

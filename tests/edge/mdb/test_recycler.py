@@ -4,10 +4,9 @@ from collections import Counter
 
 import pytest
 
-from edge.mdb.bill_codes import BILL_TYPES, Routing
-from edge.mdb.frame import Ack, Data
-from edge.mdb.recycler import PAYOUT_LIMIT_S, PAYOUT_START_S, Recycler
-from edge.mdb.recycler_codes import (
+from edge.mdb.bill.codes import BILL_TYPES, Routing
+from edge.mdb.bill.recycler import PAYOUT_LIMIT_S, PAYOUT_START_S, Recycler
+from edge.mdb.bill.recycler_codes import (
     DISPENSE_STATUS,
     PAYOUT_CANCEL,
     PAYOUT_STATUS,
@@ -15,6 +14,7 @@ from edge.mdb.recycler_codes import (
     Expansion,
     dispense_bill,
 )
+from edge.mdb.frame import Ack, Data
 from edge.sale.effects import AcceptBills, PayOutBills
 from edge.sale.events import (
     BillEscrowed,

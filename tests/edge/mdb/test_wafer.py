@@ -2,9 +2,9 @@
 
 import pytest
 
-from edge.mdb.adapter import AdapterValue, BlockAnswer, Noise, Pushed
+from edge.mdb.adapters.adapter import AdapterValue, BlockAnswer, Noise, Pushed
+from edge.mdb.adapters.wafer import WaferAdapter
 from edge.mdb.frame import Ack, Block, Data, Silence
-from edge.mdb.wafer import WaferAdapter
 from edge.sale.events import CoinIn, Route
 from edge.sim.bus import Fault, VirtualBus
 from edge.sim.changer import SimChanger

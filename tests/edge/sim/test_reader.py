@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.mdb.cashless_codes import State
+from edge.mdb.cashless.codes import State
 from edge.mdb.frame import Ack, Block, Data, Reply, Silence
 from edge.sim.bus import Fault, VirtualBus
 from edge.sim.reader import SimReader

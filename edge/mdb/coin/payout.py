@@ -11,10 +11,10 @@ from collections import deque
 from collections.abc import Sequence
 from enum import Enum, auto
 
-from edge.mdb.coin_codes import POLL, Command
-from edge.mdb.coin_expansion import PAYOUT_STATUS, PAYOUT_VALUE_POLL, parse_counts
-from edge.mdb.coin_ledger import Ledger
-from edge.mdb.coin_phases import PAYOUT_LIMIT_S
+from edge.mdb.coin.codes import POLL, Command
+from edge.mdb.coin.expansion import PAYOUT_STATUS, PAYOUT_VALUE_POLL, parse_counts
+from edge.mdb.coin.ledger import Ledger
+from edge.mdb.coin.phases import PAYOUT_LIMIT_S
 from edge.mdb.frame import Ack, Block, Data, Reply, Silence
 
 

@@ -13,8 +13,8 @@ sequence, which asks for no more than the RESET that follows.
 from collections import Counter
 from dataclasses import dataclass
 
-from edge.mdb.cashless_blocks import Blocks
-from edge.mdb.cashless_codes import (
+from edge.mdb.cashless.blocks import Blocks
+from edge.mdb.cashless.codes import (
     ALWAYS_IDLE,
     MULTIVEND,
     REFUNDS,
@@ -27,7 +27,7 @@ from edge.mdb.cashless_codes import (
     parse_config,
     parse_features,
 )
-from edge.mdb.cashless_phases import (
+from edge.mdb.cashless.phases import (
     MAX_START_REQUESTS,
     NON_RESPONSE_S,
     START_AFTER_ANSWER,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 
-from edge.mdb.coin_codes import Command, by_type
+from edge.mdb.coin.codes import Command, by_type
 from edge.mdb.frame import Block
 
 IDENTIFICATION_BYTES = 33

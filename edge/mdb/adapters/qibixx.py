@@ -1,4 +1,4 @@
-r"""Qibixx MDB-USB and MDB Pi HAT as generic MDB master: ASCII lines (adapter contract: edge/mdb/adapter.py).
+r"""Qibixx MDB-USB and MDB Pi HAT as generic MDB master: ASCII lines (adapter contract: adapter.py).
 
 `R,<cmd>[,<data>]` sends a block and is answered by one `p,` line; the adapter adds and checks the check byte,
 handles the mode bit and acknowledges the peripheral. `p,NACK` is a silent peripheral. Lines that nobody asked
@@ -7,9 +7,9 @@ for (`d,` `c,` `x,`) may come at any time. Line ends and the case of hex digits 
 
 import re
 
-from edge.mdb.adapter import AdapterValue, BlockAnswer, Noise, StartAnswer, StartStep
+from edge.mdb.adapters.adapter import AdapterValue, BlockAnswer, Noise, StartAnswer, StartStep
+from edge.mdb.adapters.lines import Lines
 from edge.mdb.frame import MAX_BLOCK_BYTES, Ack, Block, Data, Reply, Silence
-from edge.mdb.lines import Lines
 
 RESPONSE_TIMEOUT_MS = 20  # what receivers have to tolerate (MDB/ICP 4.2 §3.2, appendix 3)
 USB_MARGIN_MS = 100  # the adapter's own work and two ways through USB

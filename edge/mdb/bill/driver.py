@@ -5,10 +5,10 @@ JUST RESET, SETUP, identity, features and recycler where there are such, SECURIT
 BillsReady and StackerChanged.
 
 - A note in escrow when a process starts is not stacked, as nobody's decision on it is known: RESET gives it
-  back. If a killed process had ordered it to be stacked, that is waited for and credited (bill_start.py).
+  back. If a killed process had ordered it to be stacked, that is waited for and credited (start.py).
 - A note counts (BillIn) once it is secure, STACKED or TO RECYCLER, whatever was decided on it. A BillEscrowed
   ends with one BillIn or BillReturned, or with BillsLost; a BillIn may then still come, before BillsReady.
-- ESCROW is not repeated blindly when its answer was lost (bill_escrow.py). Without an outcome after 31 s
+- ESCROW is not repeated blindly when its answer was lost (escrow.py). Without an outcome after 31 s
   the validator is lost ("escrow_timeout") and started anew.
 - A reset in the middle of stacking: the note is credited if the stacker, or the recycler's type, holds
   exactly one more than before. A unit that counts wrongly loses such a note; it leaves no other trace.
@@ -28,7 +28,7 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
-from edge.mdb.bill_codes import (
+from edge.mdb.bill.codes import (
     POLL,
     STACKER,
     Activity,
@@ -40,8 +40,8 @@ from edge.mdb.bill_codes import (
     is_settled,
     parse_activity,
 )
-from edge.mdb.bill_notes import Notes, Told
-from edge.mdb.bill_phases import (
+from edge.mdb.bill.notes import Notes, Told
+from edge.mdb.bill.phases import (
     DISABLED_LIMIT_S,
     FRESH_S,
     NON_RESPONSE_S,
@@ -51,11 +51,11 @@ from edge.mdb.bill_phases import (
     WORKING,
     Phase,
 )
-from edge.mdb.bill_start import Outcome, Start
+from edge.mdb.bill.recycler_codes import Expansion, Identity
+from edge.mdb.bill.start import Outcome, Start
 from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S
 from edge.mdb.presence import Presence
-from edge.mdb.recycler_codes import Expansion, Identity
 from edge.mdb.repeats import Repeats
 from edge.sale.effects import AcceptBills, Effect, PayOutBills, SettleBill
 from edge.sale.events import BillsLost

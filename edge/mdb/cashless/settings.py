@@ -9,9 +9,9 @@ with all bits set: drivers have no clock, and a reader keeps its own.
 from collections import Counter, deque
 from dataclasses import dataclass, field
 
-from edge.mdb.cashless_blocks import Blocks, Command, Vend, command_of
-from edge.mdb.cashless_money import Scaling
-from edge.mdb.cashless_phases import MAX_CASH_SALES
+from edge.mdb.cashless.blocks import Blocks, Command, Vend, command_of
+from edge.mdb.cashless.money import Scaling
+from edge.mdb.cashless.phases import MAX_CASH_SALES
 from edge.mdb.frame import Block
 from edge.sale.effects import ReportCashSale
 

@@ -30,7 +30,7 @@ One vend
   FAILURE again; if the reader had heard it, that is out of sequence, and the refund was made. VEND REQUEST is
   repeated in turn with POLL.
 - A vend without a known result when the bus or the reader is lost is voided before the next RESET
-  (edge/mdb/cashless_start.py).
+  (edge/mdb/cashless/start.py).
 
 Sessions
 - Each SessionBegan is followed by exactly one SessionEnded: after EndSession, at the reader's wish, after
@@ -48,8 +48,8 @@ from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
-from edge.mdb.cashless_blocks import ADDRESSES, Blocks, Command, command_of
-from edge.mdb.cashless_codes import (
+from edge.mdb.cashless.blocks import ADDRESSES, Blocks, Command, command_of
+from edge.mdb.cashless.codes import (
     Code,
     Kind,
     Message,
@@ -57,8 +57,8 @@ from edge.mdb.cashless_codes import (
     malfunctions,
     parse_messages,
 )
-from edge.mdb.cashless_money import scaling_of
-from edge.mdb.cashless_phases import (
+from edge.mdb.cashless.money import scaling_of
+from edge.mdb.cashless.phases import (
     MAX_REPOLLS,
     REPOLL_S,
     START_LIMIT_S,
@@ -66,10 +66,10 @@ from edge.mdb.cashless_phases import (
     Phase,
     StartPhase,
 )
-from edge.mdb.cashless_session import Session
-from edge.mdb.cashless_settings import Settings, Wishes
-from edge.mdb.cashless_start import Start
-from edge.mdb.cashless_vend import Events
+from edge.mdb.cashless.session import Session
+from edge.mdb.cashless.settings import Settings, Wishes
+from edge.mdb.cashless.start import Start
+from edge.mdb.cashless.vend import Events
 from edge.mdb.frame import Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S, Faults
 from edge.sale.card_events import (

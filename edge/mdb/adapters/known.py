@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from edge.mdb.adapter import Adapter
-from edge.mdb.qibixx import QibixxAdapter
-from edge.mdb.wafer import WaferAdapter
+from edge.mdb.adapters.adapter import Adapter
+from edge.mdb.adapters.qibixx import QibixxAdapter
+from edge.mdb.adapters.wafer import WaferAdapter
 
 ADAPTERS: Final[Mapping[str, Callable[[], Adapter]]] = {
     "qibixx": QibixxAdapter,

@@ -1,8 +1,8 @@
 """The cashless reader after its initialisation: settings, sessions, revalue, and one vend at a time (MDB/ICP
-4.2 §7.2; the vend itself: cashless_vend.py).
+4.2 §7.2; the vend itself: vend.py).
 
 Made anew after each initialisation, so that nothing of an earlier session can leak into the next. The driver
-(edge/mdb/cashless.py, where the order of events is promised) asks `command` what to send, tells `sent`, then
+(driver.py, where the order of events is promised) asks `command` what to send, tells `sent`, then
 exactly one of `on_answer` and `on_silence`, and `on_message` for each message of the reply. `perform` may
 come at any time, also while an answer is awaited: an answer counts only for the phase whose block it answers.
 
@@ -12,13 +12,13 @@ Between a command and the answer it owes nothing is sent but POLL; VEND CANCEL a
 from collections import Counter
 from math import inf
 
-from edge.mdb.cashless_blocks import Blocks
-from edge.mdb.cashless_codes import Code, Message, parse_amount, parse_funds
-from edge.mdb.cashless_money import Scaling
-from edge.mdb.cashless_phases import AFTER_ANSWER, AFTER_SILENCE, AWAITING, ENDING, NO_SESSION, Phase
-from edge.mdb.cashless_settings import Settings
-from edge.mdb.cashless_start import Abilities
-from edge.mdb.cashless_vend import Events, Vend
+from edge.mdb.cashless.blocks import Blocks
+from edge.mdb.cashless.codes import Code, Message, parse_amount, parse_funds
+from edge.mdb.cashless.money import Scaling
+from edge.mdb.cashless.phases import AFTER_ANSWER, AFTER_SILENCE, AWAITING, ENDING, NO_SESSION, Phase
+from edge.mdb.cashless.settings import Settings
+from edge.mdb.cashless.start import Abilities
+from edge.mdb.cashless.vend import Events, Vend
 from edge.mdb.frame import Block
 from edge.mdb.peripheral import Faults
 from edge.sale import card_events as cev

@@ -9,7 +9,7 @@
 from collections import deque
 from math import inf
 
-from edge.mdb.coin_expansion import (
+from edge.mdb.coin.expansion import (
     DIAGNOSTIC_STATUS,
     MANUAL_FILL_REPORT,
     MANUAL_PAYOUT_REPORT,
@@ -19,7 +19,7 @@ from edge.mdb.coin_expansion import (
     parse_counts,
     parse_diagnostics,
 )
-from edge.mdb.coin_ledger import Ledger
+from edge.mdb.coin.ledger import Ledger
 from edge.mdb.frame import Block, Data, Reply
 from edge.mdb.peripheral import Faults
 from edge.sale.events import DriverEvent

@@ -1,4 +1,4 @@
-"""The bill validator's start, from SETUP to the BILL TYPE that ends it; a part of its driver (bill.py).
+"""The bill validator's start, from SETUP to the BILL TYPE that ends it; a part of its driver (driver.py).
 
 The unit is disabled and drained before the RESET, because RESET gives back the note in escrow and forgets
 what was not yet reported. So a note that a killed process ordered to be stacked is waited for, and credited;
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from enum import Enum, auto
 from math import inf
 
-from edge.mdb.bill_codes import Activity, is_settled, parse_setup, values_minor
-from edge.mdb.bill_notes import Notes
-from edge.mdb.bill_phases import (
+from edge.mdb.bill.codes import Activity, is_settled, parse_setup, values_minor
+from edge.mdb.bill.notes import Notes
+from edge.mdb.bill.phases import (
     AFTER,
     DRAIN_LIMIT_S,
     DRAIN_QUIET_S,
@@ -21,8 +21,7 @@ from edge.mdb.bill_phases import (
     START_LIMIT_S,
     Phase,
 )
-from edge.mdb.frame import Ack, Block, Data, Reply
-from edge.mdb.recycler_codes import (
+from edge.mdb.bill.recycler_codes import (
     RECYCLER_LEVEL,
     RECYCLING,
     Identity,
@@ -33,6 +32,7 @@ from edge.mdb.recycler_codes import (
     parse_identity,
     parse_routing,
 )
+from edge.mdb.frame import Ack, Block, Data, Reply
 
 
 class Outcome(Enum):

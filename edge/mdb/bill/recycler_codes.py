@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from edge.mdb.bill_codes import BILL_TYPES, Command
+from edge.mdb.bill.codes import BILL_TYPES, Command
 from edge.mdb.frame import Block
 
 RECYCLER_LEVEL = 2  # of SETUP: from here on there are features

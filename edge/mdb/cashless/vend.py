@@ -9,10 +9,10 @@
 
 from math import inf
 
-from edge.mdb.cashless_blocks import Blocks
-from edge.mdb.cashless_codes import State, parse_amount
-from edge.mdb.cashless_money import Scaling
-from edge.mdb.cashless_phases import (
+from edge.mdb.cashless.blocks import Blocks
+from edge.mdb.cashless.codes import State, parse_amount
+from edge.mdb.cashless.money import Scaling
+from edge.mdb.cashless.phases import (
     ASKED,
     AUTHORISE_LIMIT_S,
     CANCELLING,
@@ -22,7 +22,7 @@ from edge.mdb.cashless_phases import (
     VEND_AWAITING,
     VendPhase,
 )
-from edge.mdb.cashless_start import Abilities
+from edge.mdb.cashless.start import Abilities
 from edge.mdb.frame import Block
 from edge.mdb.peripheral import Faults
 from edge.sale import card_events as cev

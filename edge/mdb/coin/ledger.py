@@ -1,7 +1,7 @@
 """What the sale was told of the changer's coins: every event that moves coins is made here.
 
 - `tubes` are the counts as the events told them, so they are what a sale that has read all events assumes.
-- A coin is credited once for each Deposited it gets; repetitions are gone before (edge/mdb/coin_repeats.py).
+- A coin is credited once for each Deposited it gets; repetitions are gone before (edge/mdb/coin/repeats.py).
 - Coins that move by hand are told and never credit.
 - Where PAYOUT STATUS and the count of the tubes differ, the count is believed: it can be read again, while
   the status is gone with its first answer; and the next count would show the difference as coins that came or
@@ -11,7 +11,7 @@
 
 from collections import Counter
 
-from edge.mdb.coin_codes import (
+from edge.mdb.coin.codes import (
     COIN_TYPES,
     CREDIT_ROUTES,
     REJECTED,

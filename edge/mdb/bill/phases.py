@@ -2,8 +2,8 @@
 
 from enum import Enum, auto
 
-from edge.mdb.bill_codes import POLL, RESET, SETUP, STACKER, bill_type, security
-from edge.mdb.recycler_codes import DISPENSE_STATUS, RECYCLER_SETUP
+from edge.mdb.bill.codes import POLL, RESET, SETUP, STACKER, bill_type, security
+from edge.mdb.bill.recycler_codes import DISPENSE_STATUS, RECYCLER_SETUP
 
 NON_RESPONSE_S = 5.0  # appendix 3: the longest a working validator is silent
 REPOLL_S = 0.020  # appendix 3: poll again so soon after an event

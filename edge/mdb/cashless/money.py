@@ -6,7 +6,7 @@ charged with may be rounded: a price range, which gets wider, and funds or a lim
 
 from dataclasses import dataclass
 
-from edge.mdb.cashless_codes import Config
+from edge.mdb.cashless.codes import Config
 
 
 @dataclass(frozen=True, slots=True)

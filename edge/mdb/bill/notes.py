@@ -7,7 +7,7 @@ file (edge/mdb/repeats.py); ESCROWED alone may be repeated at will, and is news 
 from collections import Counter
 from collections.abc import Sequence
 
-from edge.mdb.bill_codes import (
+from edge.mdb.bill.codes import (
     BILL_TYPES,
     CREDIT_ROUTES,
     RECYCLER_CHANGES,
@@ -22,10 +22,10 @@ from edge.mdb.bill_codes import (
     bill_type,
     parse_stacker,
 )
-from edge.mdb.bill_escrow import Escrow
+from edge.mdb.bill.escrow import Escrow
+from edge.mdb.bill.recycler import Recycler
 from edge.mdb.frame import Block
 from edge.mdb.peripheral import Faults
-from edge.mdb.recycler import Recycler
 from edge.sale.events import (
     BillEscrowed,
     BillEvent,

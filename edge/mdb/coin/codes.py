@@ -22,7 +22,7 @@ class Command(IntEnum):
     POLL = 0x0B
     COIN_TYPE = 0x0C
     DISPENSE = 0x0D
-    EXPANSION = 0x0F  # level 3, edge/mdb/coin_expansion.py
+    EXPANSION = 0x0F  # level 3, edge/mdb/coin/expansion.py
 
 
 RESET = Block(Command.RESET)

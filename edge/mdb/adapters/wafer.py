@@ -1,4 +1,4 @@
-r"""Wafer "MDB-RS232" box: blocks as bytes, answers as hex text (adapter contract: edge/mdb/adapter.py).
+r"""Wafer "MDB-RS232" box: blocks as bytes, answers as hex text (adapter contract: adapter.py).
 
 Of the adapters that are known beside the Qibixx this is the one that carries any block and acknowledges the
 peripheral by itself. The vendingtools.ro master leaves the acknowledgement, due within 5 ms, and a handshake
@@ -20,9 +20,9 @@ What is known of the maker's manual leaves open what follows. The file assumes i
 from contextlib import suppress
 from typing import Final
 
-from edge.mdb.adapter import AdapterValue, BlockAnswer, Noise, Pushed, StartStep
+from edge.mdb.adapters.adapter import AdapterValue, BlockAnswer, Noise, Pushed, StartStep
+from edge.mdb.adapters.lines import Lines
 from edge.mdb.frame import MAX_BLOCK_BYTES, BadBlockError, Block, reply_from_wire
-from edge.mdb.lines import Lines
 
 MAX_LINE_BYTES: Final = 3 * (MAX_BLOCK_BYTES + 1)  # two digits and a space for each byte, and the device id
 OWN_POLLS: Final = {poll.address: poll for poll in (Block(0x0B), Block(0x33), Block(0x12))}

@@ -2,8 +2,8 @@
 
 from enum import Enum, auto
 
-from edge.mdb.coin_codes import POLL, RESET, SETUP, TUBE_STATUS
-from edge.mdb.coin_expansion import IDENTIFICATION
+from edge.mdb.coin.codes import POLL, RESET, SETUP, TUBE_STATUS
+from edge.mdb.coin.expansion import IDENTIFICATION
 
 NON_RESPONSE_S = 2.0  # appendix 3: the longest a working changer is silent
 RESET_TO_TUBE_STATUS_S = 0.5  # some changers count their tubes first

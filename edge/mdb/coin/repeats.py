@@ -5,7 +5,7 @@ coin to the cashbox, or of a count at its end.
 """
 
 from edge.mdb import repeats
-from edge.mdb.coin_codes import CREDIT_ROUTES, Activity, Deposited, Kind, Status
+from edge.mdb.coin.codes import CREDIT_ROUTES, Activity, Deposited, Kind, Status
 from edge.sale.events import Route
 
 REPEAT_WINDOW_S = 0.100

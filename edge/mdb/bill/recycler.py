@@ -17,9 +17,8 @@ from collections import Counter, deque
 from enum import Enum, auto
 from math import inf
 
-from edge.mdb.bill_codes import BILL_TYPES, RECYCLER_CHANGES, Routing
-from edge.mdb.frame import Ack, Block, Data, Reply
-from edge.mdb.recycler_codes import (
+from edge.mdb.bill.codes import BILL_TYPES, RECYCLER_CHANGES, Routing
+from edge.mdb.bill.recycler_codes import (
     DISPENSE_STATUS,
     PAYOUT_CANCEL,
     PAYOUT_STATUS,
@@ -30,6 +29,7 @@ from edge.mdb.recycler_codes import (
     parse_dispense_status,
     parse_value,
 )
+from edge.mdb.frame import Ack, Block, Data, Reply
 from edge.sale.events import BillEvent, BillPayoutEnded, RecyclerChanged
 
 PAYOUT_LIMIT_S = 60.0  # for each note: 30 s and more are allowed

@@ -22,14 +22,14 @@ of a process that was killed. Every level is asked for its identification; silen
 - A PayOut that assumes more coins in a tube than there are pays nothing and ends with PayoutEnded at once.
 - Faults that the changer repeats while they last, defective tubes and useless scaling are cleared when they
   are gone. Faults that it tells once are told each time and cleared by the next reset.
-- A coin is credited once, also when the changer repeats its reply (edge/mdb/coin_repeats.py).
+- A coin is credited once, also when the changer repeats its reply (edge/mdb/coin/repeats.py).
 """
 
 from collections import Counter
 from dataclasses import replace
 from math import inf
 
-from edge.mdb.coin_codes import (
+from edge.mdb.coin.codes import (
     POLL,
     Command,
     Kind,
@@ -39,11 +39,11 @@ from edge.mdb.coin_codes import (
     parse_activity,
     parse_setup,
 )
-from edge.mdb.coin_diagnostics import Diagnostics
-from edge.mdb.coin_expansion import Identification, Sub, feature_enable, parse_identification
-from edge.mdb.coin_ledger import NONE, Ledger
-from edge.mdb.coin_payout import Payout
-from edge.mdb.coin_phases import (
+from edge.mdb.coin.diagnostics import Diagnostics
+from edge.mdb.coin.expansion import Identification, Sub, feature_enable, parse_identification
+from edge.mdb.coin.ledger import NONE, Ledger
+from edge.mdb.coin.payout import Payout
+from edge.mdb.coin.phases import (
     EXPANSION_TRIES,
     NON_RESPONSE_S,
     PROBE_TRIES,
@@ -53,8 +53,8 @@ from edge.mdb.coin_phases import (
     START_LIMIT_S,
     Phase,
 )
-from edge.mdb.coin_profile import Profile, profile
-from edge.mdb.coin_repeats import Repeats
+from edge.mdb.coin.profile import Profile, profile
+from edge.mdb.coin.repeats import Repeats
 from edge.mdb.frame import Ack, Address, Block, Data, Reply, Silence
 from edge.mdb.peripheral import POLL_INTERVAL_S, RESET_RETRY_S, Faults
 from edge.mdb.presence import Presence

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from edge.mdb.coin_codes import (
+from edge.mdb.coin.codes import (
     Setup,
     Tubes,
     coin_type,
@@ -11,7 +11,7 @@ from edge.mdb.coin_codes import (
     values_minor,
     with_tubes_only,
 )
-from edge.mdb.coin_expansion import NO_FEATURES, Feature, Identification, payout_commands, pays_greedily
+from edge.mdb.coin.expansion import NO_FEATURES, Feature, Identification, payout_commands, pays_greedily
 from edge.mdb.frame import Block
 
 
