@@ -88,7 +88,7 @@ def test_what_the_customer_is_told_of_a_selection_is_in_the_status(running: Simu
 def test_the_documented_examples_work_when_copied(running: SimulatedMachine) -> None:
     text = (ROOT / "docs/local.md").read_text()
     examples = re.findall(r"^curl .*$", text, re.MULTILINE)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         here = example.replace("/run/vendlink", str(running.folder)).replace("curl ", "curl -sS --fail ", 1)
         done = subprocess.run(["sh", "-c", here], capture_output=True, timeout=20, check=True)
