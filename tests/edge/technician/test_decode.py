@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.mdb.frame import Ack, Block, Data, Silence
+from edge.mdb.frame import Ack, Block, Data, Silence, block_from_wire, block_to_wire
 from edge.motors import modbus_codes, xy_codes
 from edge.technician.decode import decode
 from edge.technician.mdb_words import block_words, reply_words
@@ -182,6 +182,22 @@ def test_blocks_and_replies_in_words(block: str, reply: str, asked: str, answere
     question = Block(sent[0], sent[1:])
     assert block_words(question) == asked
     assert reply_words(question, told) == answered
+
+
+@pytest.mark.parametrize(
+    ("wire", "words"),
+    [
+        ("11 00 01 10 02 01 25", "reader 1: setup 00 01 10 02 01"),
+        ("13 05 00 96 80 0C 3A", "reader 1: vend cash sale 00 96 80 0C"),
+        ("13 06 00 19 00 01 33", "reader 1: vend command 06 00 19 00 01"),
+        ("17 FF 05 06 12 44 52 41 56 50 B0", "reader 1: expansion command FF 05 06 12 44 52 41 56 50"),
+    ],
+    ids=["level 1 with a display", "cash sale, free vend", "negative vend", "age verification"],
+)
+def test_what_other_controllers_send_and_ours_never_does(wire: str, words: str) -> None:
+    block = block_from_wire(bytes.fromhex(wire))
+    assert block_words(block) == words
+    assert block_to_wire(block) == bytes.fromhex(wire)
 
 
 @given(st.integers(0, 255), st.binary(max_size=4), st.binary(min_size=1, max_size=35))
