@@ -20,11 +20,12 @@ from aiomqtt import MqttError
 
 from cloud.archive import Archive
 from cloud.config import CloudSettings
+from cloud.database import make
 from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import publish_prices
-from cloud.store import Store, make
+from cloud.store import Store
 from shared import codec, topics
 from shared.messages import Receipt
 from shared.settings import MqttSettings

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from cloud.store import Store, StoreError
+from cloud.database import StoreError
+from cloud.store import Store
 from shared import money
 from shared.messages import PriceList, Reported
 

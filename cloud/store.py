@@ -1,51 +1,21 @@
-"""The cloud's small store: wanted prices, what machines said last, prices charged, dead letters.
-
-SQLite, WAL, synchronous=FULL. The daemon and the command line open it side by side; each transaction is
-short. Raises sqlite3.OperationalError when the disk is full: the caller keeps the batch and tries again.
-"""
+"""Wanted prices, what machines said last, prices charged, dead letters: tables of the cloud's database."""
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from cloud.batch import Batch, DeadLetter
+from cloud.database import StoreError, connect
 from shared import codec
 from shared.messages import PriceList
 
-_SCHEMA: Final = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
-_SCHEMA_VERSION: Final = 1
-
-
-class StoreError(Exception):
-    """The store cannot be used; the text says what to do."""
-
-
-def make(path: Path) -> None:
-    """Make the store where there is none. It appears whole or not at all: another program may be waiting."""
-    if path.exists():
-        return
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    db = sqlite3.connect(fresh)
-    db.execute("PRAGMA journal_mode=WAL")
-    db.executescript(f"BEGIN IMMEDIATE;\n{_SCHEMA}\nCOMMIT;")
-    db.close()
-    fresh.rename(path)
-
 
 class Store:
-    """Opens a store that `make` made. Raises StoreError when another version wrote it."""
+    """Opens a database that `make` made. Raises StoreError when another version wrote it."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path, timeout=10.0, check_same_thread=False)
-        self._db.row_factory = sqlite3.Row
-        self._db.execute("PRAGMA synchronous=FULL")
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version != _SCHEMA_VERSION:
-            self._db.close()
-            raise StoreError(f"{path} has version {version}; install the version of vendlink that wrote it")
+        self._db = connect(path)
 
     def close(self) -> None:
         self._db.close()

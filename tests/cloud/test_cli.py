@@ -10,7 +10,8 @@ from click.testing import CliRunner, Result
 
 from cloud.__main__ import main
 from cloud.batch import Arrived, digest
-from cloud.store import Store, make
+from cloud.database import make
+from cloud.store import Store
 from shared import topics
 from shared.messages import Availability, PriceList, Reported, Status
 from tests.cloud.records import EPOCH, START_NS, arrived, sale

@@ -10,8 +10,9 @@ import pytest
 from aiomqtt import MqttError
 
 from cloud import publisher
+from cloud.database import make
 from cloud.mqtt import PublishRefusedError
-from cloud.store import Store, make
+from cloud.store import Store
 from shared.messages import PriceList
 
 

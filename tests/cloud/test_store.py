@@ -7,7 +7,8 @@ import pytest
 
 from cloud import prices as desk
 from cloud.batch import Arrived, Batch, digest
-from cloud.store import Store, StoreError, make
+from cloud.database import StoreError, make
+from cloud.store import Store
 from shared import codec, topics
 from shared.messages import PriceList, PricesRefused, Reported
 from tests.cloud.records import EPOCH, arrived, sale

@@ -36,5 +36,3 @@ CREATE TABLE dead_letter (
     last_at_ns  INTEGER NOT NULL,
     count       INTEGER NOT NULL
 ) STRICT;
-
-PRAGMA user_version = 1;
