@@ -31,6 +31,7 @@ class CashConfig(Section):
     largest_note_minor: Annotated[int, Field(ge=0)] = 2_000
     reserve: Annotated[int, Field(ge=0, le=50)] = 0
     without_change: Literal["refuse", "owe"] = "refuse"
+    revalue_cards: bool = False
 
 
 class ServiceConfig(Section):

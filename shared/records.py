@@ -111,6 +111,14 @@ class Refund(Frozen):
     currency: Currency
 
 
+class Revalue(Frozen):
+    """Cash that a customer put on a card."""
+
+    kind: Literal["revalue"] = "revalue"
+    amount_minor: Minor
+    currency: Currency
+
+
 class Owed(Frozen):
     """Money that could not be given back. The customer holds the code of the claim: credit at this machine,
     once, or the operator pays.
@@ -194,7 +202,7 @@ class Boot(Frozen):
 
     kind: Literal["boot"] = "boot"
     software: Text
-    recovered: Literal["nothing", "vend", "payout", "authorisation", "refund"]
+    recovered: Literal["nothing", "vend", "payout", "authorisation", "refund", "revalue"]
 
 
 class Applied(Frozen):
@@ -215,6 +223,7 @@ class Audit(Frozen):
     card_in_minor: Minor
     paid_out_minor: Minor
     refunded_minor: Minor
+    revalued_minor: Minor = 0
     owed_minor: Minor
     redeemed_minor: Minor
     settled_minor: Minor
@@ -227,6 +236,7 @@ Body = (
     | CashIn
     | Payout
     | Refund
+    | Revalue
     | Owed
     | ClaimUsed
     | ClaimPaid

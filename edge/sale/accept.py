@@ -8,7 +8,7 @@ from edge.sale.change import sums
 from edge.sale.state import Phase, Reader, State
 from edge.sale.step import Policy
 
-CARD_PHASES = {Phase.SESSION, Phase.AUTHORISING, Phase.REFUNDING, Phase.CLOSING}
+CARD_PHASES = {Phase.SESSION, Phase.AUTHORISING, Phase.REVALUING, Phase.REFUNDING, Phase.CLOSING}
 
 
 def sells(state: State) -> bool:
@@ -28,10 +28,24 @@ def takes_cash(state: State) -> bool:
     return state.credit_minor < max(_prices(state), default=0)
 
 
+def takes_coins(state: State) -> bool:
+    """A changer cannot be told to take only small coins: the card must have room for the largest."""
+    return takes_cash(state) or 0 < max(state.values_minor, default=0) <= card_room(state)
+
+
+def card_room(state: State) -> int:
+    """How much cash the card in the reader can take now, minor units."""
+    if state.phase is not Phase.SESSION or state.card is None or state.credit_minor or not sells(state):
+        return 0
+    return state.card.room_minor
+
+
 def takes_note(state: State, policy: Policy, value_minor: int) -> bool:
-    """With this note the customer can buy something, and the change can be paid."""
-    if not takes_cash(state) or state.stacker_full or not 0 < value_minor <= policy.largest_note_minor:
+    """With this note the customer can buy something and the change can be paid, or it goes on a card."""
+    if state.stacker_full or not 0 < value_minor <= policy.largest_note_minor:
         return False
+    if not takes_cash(state):
+        return value_minor <= card_room(state)
     return any(
         price <= state.credit_minor + value_minor
         and can_change(state, policy, state.credit_minor + value_minor - price)
@@ -58,7 +72,7 @@ def payable(state: State, reserve: int = 0) -> tuple[tuple[int, ...], tuple[int,
 def let_in(state: State, policy: Policy) -> tuple[State, tuple[act.Effect, ...]]:
     """Tell each device what it may take, where that changed."""
     effects: tuple[act.Effect, ...] = ()
-    coins = takes_cash(state)
+    coins = takes_coins(state)
     if not state.changer and coins != state.accepting:
         state, effects = replace(state, accepting=coins), (*effects, act.AcceptCoins(coins))
     notes = frozenset(

@@ -22,6 +22,7 @@ def audit(state: State) -> m.Audit:
         card_in_minor=t.card_in_minor,
         paid_out_minor=t.paid_out_minor,
         refunded_minor=t.refunded_minor,
+        revalued_minor=t.revalued_minor,
         owed_minor=t.owed_minor,
         redeemed_minor=t.redeemed_minor,
         settled_minor=t.settled_minor,

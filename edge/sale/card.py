@@ -54,6 +54,8 @@ def _without_reader(machine: Machine, state: State, reader: int, _now_s: float) 
         return Step(_sealed(state))
     if state.phase is Phase.REFUNDING:
         return _refund_failed(machine, state, "refund_in_doubt")
+    if state.phase is Phase.REVALUING:
+        return _revalue_in_doubt(machine, state)
     return Step(told(_leave(state), "card reader " + state.readers[reader].reason))
 
 
@@ -65,13 +67,14 @@ def _sealed(state: State) -> State:
     return replace(state, vend=vend, card=card)
 
 
-def began(_machine: Machine, state: State, event: cev.SessionBegan, now_s: float) -> Step:
+def began(machine: Machine, state: State, event: cev.SessionBegan, now_s: float) -> Step:
     card = Card(event.reader, session=True)
     text = "choose a product"
     if event.funds_minor is not None:
         text = f"card: {money.text(event.funds_minor, state.prices.currency)}; {text}"
     state = replace(state, phase=Phase.SESSION, card=card, deadline_s=now_s + CHOICE_LIMIT_S)
-    return Step(told(state, text))
+    asked = (act.AskRevalueLimit(event.reader),) if machine.policy.revalue_cards else ()
+    return Step(told(state, text), effects=asked)
 
 
 def began_elsewhere(_machine: Machine, state: State, event: cev.SessionBegan, _now_s: float) -> Step:
@@ -210,6 +213,14 @@ def _refund_failed(machine: Machine, state: State, reason: str) -> Step:
     return Step(owed.state, owed.records)
 
 
+def _revalue_in_doubt(machine: Machine, state: State) -> Step:
+    """The customer's cash may be on the card or not, and nobody can say: he gets a code, too."""
+    assert state.card is not None
+    amount_minor = state.card.revalue_minor
+    owed = payout.owe(machine, _leave(state), amount_minor, "revalue_in_doubt")
+    return Step(owed.state, owed.records)
+
+
 def timeout(machine: Machine, state: State, _event: ev.Tick, now_s: float) -> Step:
     """A customer who does not choose, or a reader that does not answer."""
     assert state.card is not None
@@ -219,6 +230,8 @@ def timeout(machine: Machine, state: State, _event: ev.Tick, now_s: float) -> St
         return withdraw(replace(state, deadline_s=now_s + ANSWER_LIMIT_S))
     if state.phase is Phase.REFUNDING:
         return _refund_failed(machine, state, "refund_in_doubt")
+    if state.phase is Phase.REVALUING:
+        return _revalue_in_doubt(machine, state)
     return Step(_leave(state))
 
 
@@ -226,6 +239,8 @@ def booted(machine: Machine, state: State) -> Step:
     """What a power cut leaves of a card: the reader was reset too."""
     if state.phase is Phase.REFUNDING:
         return _refund_failed(machine, state, "refund_in_doubt")
+    if state.phase is Phase.REVALUING:
+        return _revalue_in_doubt(machine, state)
     if state.phase is Phase.VENDING and state.card is not None:
         return Step(_sealed(state))
     if state.phase not in {Phase.SESSION, Phase.AUTHORISING, Phase.CLOSING}:

@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from edge.sale import card, claims, payout
+from edge.sale import card, claims, payout, revalue
 from edge.sale import effects as act
 from edge.sale import events as ev
-from edge.sale.accept import takes_note
+from edge.sale.accept import card_room, takes_note
 from edge.sale.change import worth
 from edge.sale.state import Phase, Stacking, State, add_totals, told
 from edge.sale.step import Machine, Step
@@ -14,7 +14,7 @@ from shared import money
 from shared import records as m
 
 
-def coin(_machine: Machine, state: State, event: ev.CoinIn, _now_s: float) -> Step:
+def coin(_machine: Machine, state: State, event: ev.CoinIn, now_s: float) -> Step:
     tubes = payout.with_count(state.tubes, event.coin, event.in_tube)
     paying = state.paying
     in_tube = event.route is ev.Route.TUBE
@@ -27,14 +27,14 @@ def coin(_machine: Machine, state: State, event: ev.CoinIn, _now_s: float) -> St
     state = replace(state, tubes=tubes, paying=paying)
     if not in_tube:
         state = replace(state, cashbox_minor=state.cashbox_minor + event.value_minor)
-    done = _credited(state, event.value_minor, "coin", event.coin, "tube" if in_tube else "cashbox")
+    done = _credited(state, event.value_minor, "coin", event.coin, "tube" if in_tube else "cashbox", now_s)
     if paying is not None and paying.coins_open:
         return done  # counts at the end of the payout tell
     found = payout.tubes_corrected(state, moved_minor - paid_minor)
     return Step(done.state, (*done.records, *found), done.effects)
 
 
-def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float, *, found: bool = False) -> Step:
+def bill(_machine: Machine, state: State, event: ev.BillIn, now_s: float, *, found: bool = False) -> Step:
     """`found`: seen by a count, after a start."""
     state = replace(state, stacking=None)
     if event.route is ev.BillRoute.CASHBOX:
@@ -49,7 +49,7 @@ def bill(_machine: Machine, state: State, event: ev.BillIn, _now_s: float, *, fo
             paying = replace(paying, recycled_before=changed)
         state = replace(state, recycled=payout.with_count(state.recycled, event.bill, count), paying=paying)
     route = "recycler" if event.route is ev.BillRoute.RECYCLER else "stacker"
-    return _credited(state, event.value_minor, "note", event.bill, route, found=found)
+    return _credited(state, event.value_minor, "note", event.bill, route, now_s, found=found)
 
 
 def _count(counts: tuple[int, ...], kind: int) -> int:
@@ -57,7 +57,7 @@ def _count(counts: tuple[int, ...], kind: int) -> int:
 
 
 def _credited(
-    state: State, value_minor: int, medium: str, kind: int, route: str, *, found: bool = False
+    state: State, value_minor: int, medium: str, kind: int, route: str, now_s: float, *, found: bool = False
 ) -> Step:
     record = m.CashIn.model_validate(
         {
@@ -69,6 +69,7 @@ def _credited(
             "found": found,
         }
     )
+    for_card = value_minor <= card_room(state)
     state = add_totals(
         replace(state, credit_minor=state.credit_minor + value_minor), cash_in_minor=value_minor
     )
@@ -77,6 +78,9 @@ def _credited(
         state = replace(state, phase=Phase.CREDIT)
     elif state.phase is Phase.AUTHORISING and state.card is not None and not state.card.cancelled:
         done = card.withdraw(state)  # the customer pays cash instead
+        return Step(done.state, (record,), done.effects)
+    elif for_card:
+        done = revalue.begin(state, now_s)
         return Step(done.state, (record,), done.effects)
     return Step(state, (record,))
 

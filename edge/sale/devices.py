@@ -187,6 +187,7 @@ def booted(machine: Machine, state: State, event: ev.Booted, now_s: float) -> St
         Phase.PAYING: "payout",
         Phase.AUTHORISING: "authorisation",
         Phase.REFUNDING: "refund",
+        Phase.REVALUING: "revalue",
     }.get(state.phase, "nothing")
     vend = replace(state.vend, started_s=now_s) if state.vend else None
     state = replace(

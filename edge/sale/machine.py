@@ -18,6 +18,7 @@ from edge.sale import (
     lockouts,
     overdue,
     payout,
+    revalue,
     stock,
     vend,
     visits,
@@ -78,6 +79,7 @@ def _only(handlers: Mapping[Phase, _Handler], otherwise: _Handler = _nothing) ->
 
 _IDLE, _CREDIT, _SESSION, _AUTHORISING = Phase.IDLE, Phase.CREDIT, Phase.SESSION, Phase.AUTHORISING
 _VENDING, _PAYING, _REFUNDING, _CLOSING = Phase.VENDING, Phase.PAYING, Phase.REFUNDING, Phase.CLOSING
+_REVALUING = Phase.REVALUING
 
 TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     ev.Booted: _always(devices.booted),
@@ -96,6 +98,7 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
             _VENDING: vend.silent,
             _SESSION: card.timeout,
             _AUTHORISING: card.timeout,
+            _REVALUING: card.timeout,
             _REFUNDING: card.timeout,
             _CLOSING: card.timeout,
             _PAYING: payout.gave_up,
@@ -109,8 +112,8 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     cev.VendDenied: _only({_AUTHORISING: card.denied}),
     cev.RefundEnded: _only({_REFUNDING: card.refunded}),
     cev.SessionEnded: _only({_SESSION: card.ended, _CLOSING: card.ended}, otherwise=card.ended_early),
-    cev.RevalueEnded: _always(_nothing),  # money put on cards is not offered
-    cev.RevalueLimit: _always(_nothing),
+    cev.RevalueLimit: _only({_SESSION: revalue.room}),
+    cev.RevalueEnded: _only({_REVALUING: revalue.ended}, otherwise=revalue.late),
     # the other devices
     ev.PayoutEnded: _always(devices.payout_ended),
     ev.BillPayoutEnded: _always(devices.bill_payout_ended),
@@ -150,8 +153,8 @@ _FREE: Final = (_IDLE, _CREDIT)  # no customer, or one whose cash waits
 # Where each decision may lead; all others stay in their phase. docs/sale.md is printed from both tables.
 MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
     devices.booted: _FREE,
-    cash.coin: (_CREDIT,),
-    cash.bill: (_CREDIT,),
+    cash.coin: (_CREDIT, _REVALUING),
+    cash.bill: (_CREDIT, _REVALUING),
     cash.claim: (_CREDIT,),
     cash.lever: (*_FREE, _PAYING),
     vend.select: (_VENDING, _AUTHORISING),
@@ -164,6 +167,7 @@ MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
     card.denied: (*_FREE, _CLOSING),
     card.refunded: (*_FREE, _CLOSING),
     card.ended: _FREE,
+    revalue.ended: (*_FREE, _SESSION, _CLOSING),
     card.lost: _FREE,
     card.cancel: (_CLOSING,),
     card.timeout: (*_FREE, _CLOSING),

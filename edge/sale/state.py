@@ -18,6 +18,7 @@ class Phase(StrEnum):
     AUTHORISING = "authorising"  # a reader was asked for the price of a product
     VENDING = "vending"  # a motor is running, or may be
     PAYING = "paying"  # coins or notes are leaving, or may be
+    REVALUING = "revaluing"  # a reader was told to put the customer's cash on the card
     REFUNDING = "refunding"  # a reader was told that nothing was delivered
     CLOSING = "closing"  # a reader was told to let the card go
 
@@ -57,7 +58,8 @@ class Card:
     """The reader that a customer uses now. `choice`: the slot that was chosen, from asking until the drop.
 
     `session`: a card is in the reader and must be let go; without one it was asked before it saw a card.
-    `cancelled`: the customer changed his mind; an approval that comes all the same is refunded.
+    `cancelled`: the customer changed his mind; an approval that comes all the same is refunded. `room_minor`:
+    what the card may be charged up with, 0 where it cannot be or nobody asked.
     """
 
     reader: int
@@ -65,6 +67,8 @@ class Card:
     choice: str | None = None
     cancelled: bool = False
     refund_minor: int = 0  # charged, not delivered, and not yet known to be back on the card
+    room_minor: int = 0
+    revalue_minor: int = 0  # cash on its way to the card, and not yet known to be there
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +179,7 @@ class Totals:
     card_in_minor: int = 0
     paid_out_minor: int = 0
     refunded_minor: int = 0  # to cards
+    revalued_minor: int = 0  # cash that was put on cards
     owed_minor: int = 0
     redeemed_minor: int = 0  # of what was owed: became credit here
     settled_minor: int = 0  # of what was owed: paid by the operator
@@ -230,15 +235,17 @@ class State:
 
     @property
     def held_minor(self) -> int:
-        return (self.vend.paid_minor if self.vend else 0) + (self.card.refund_minor if self.card else 0)
+        on_card = self.card.refund_minor + self.card.revalue_minor if self.card else 0
+        return on_card + (self.vend.paid_minor if self.vend else 0)
 
     def balanced(self) -> bool:
-        """Money in = sold + paid out + still owed to somebody, in every reachable state."""
+        """Money in = sold + paid out, also to cards, + still owed to somebody, in every reachable state."""
         t = self.totals
         return t.cash_in_minor + t.card_in_minor + t.redeemed_minor == (
             t.sold_minor
             + t.paid_out_minor
             + t.refunded_minor
+            + t.revalued_minor
             + t.owed_minor
             + self.credit_minor
             + self.held_minor

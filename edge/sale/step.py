@@ -26,12 +26,14 @@ class Policy:
     change, as counts are a lower bound that may be off by one or two. `without_change`: a sale whose change
     cannot be paid is refused, or made and the rest is owed with a claim code. `motor_failures`: runs that
     fail one after the other before a slot is not sold any more. `closed_door_s`: how long a visit lasts
-    behind a closed door if nobody says that it is over.
+    behind a closed door if nobody says that it is over. `revalue_cards`: cash goes on a card that is in the
+    reader and can be charged up.
     """
 
     largest_note_minor: int = 2_000
     reserve: int = 0
     without_change: Literal["refuse", "owe"] = "refuse"
+    revalue_cards: bool = False
     motor_failures: int = 2
     closed_door_s: float = 600.0
 

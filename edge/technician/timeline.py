@@ -19,7 +19,7 @@ from shared import visit_records as v
 REACH: Final = 249  # records to either side: no customer takes more
 NEAR_NS: Final = 120 * 10**9
 SURROUNDING: Final = (m.Fault, m.FaultCleared, m.Boot, v.Visit, v.Door, v.Lockout)
-_MONEY: Final = (m.CashIn, m.Sale, m.VendFailed, m.Payout, m.Refund, m.Owed, m.ClaimUsed)
+_MONEY: Final = (m.CashIn, m.Sale, m.VendFailed, m.Payout, m.Refund, m.Revalue, m.Owed, m.ClaimUsed)
 _TO_CARD: Final = "refund_"  # how the reason of money owed begins that a card had paid
 
 Span = tuple[int, int]  # places of the first and the last record, both included
@@ -104,10 +104,14 @@ def _change_minor(body: m.Body) -> int:
             return -sum(part.amount_minor for part in body.tenders if part.tender == "cash")
         case m.Payout():
             return -body.paid_minor
-        case m.Owed() if not body.reason.startswith(_TO_CARD):
+        case m.Revalue() | m.Owed() if not _to_card(body):
             return -body.amount_minor
         case _:
             return 0
+
+
+def _to_card(body: m.Body) -> bool:
+    return isinstance(body, m.Owed) and body.reason.startswith(_TO_CARD)
 
 
 def _card_open(body: m.Body, before: bool) -> bool:
@@ -117,7 +121,7 @@ def _card_open(body: m.Body, before: bool) -> bool:
             return True
         case m.Refund() | m.Sale():
             return False
-        case m.Owed() if body.reason.startswith(_TO_CARD):
+        case m.Owed() if _to_card(body):
             return False
         case _:
             return before

@@ -24,6 +24,7 @@ RECOVERED: Final = {
     "payout": "a payout was under way",
     "authorisation": "a card was being authorised",
     "refund": "a card was being refunded",
+    "revalue": "a card was being charged up",
 }
 
 
@@ -119,6 +120,7 @@ _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     m.VendFailed: _vend_failed,
     m.CashIn: _cash_in,
     m.Payout: _payout,
+    m.Revalue: lambda r: f"{_of(r, r.amount_minor)} put on the card",
     m.Refund: lambda r: f"{_of(r, r.amount_minor)} given back to the card",
     m.Owed: _owed,
     m.ClaimUsed: lambda r: f"claim code {r.claim} redeemed: {_of(r, r.amount_minor)} credit",

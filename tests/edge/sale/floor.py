@@ -46,13 +46,16 @@ class SimReader:
     approved_minor: int | None = None
     cancelled: bool = False
     refunding_minor: int | None = None
+    limit_asked: bool = False
+    revaluing_minor: int | None = None
     ending: bool = False
 
     def reset(self) -> int:
         """A power cut or a reset: what was approved counts as sold. Returns how much that is."""
         sold = self.approved_minor or self.refunding_minor or 0
         self.session = self.enabled = self.cancelled = self.ending = False
-        self.asked_minor = self.approved_minor = self.refunding_minor = None
+        self.asked_minor = self.approved_minor = self.refunding_minor = self.revaluing_minor = None
+        self.limit_asked = False
         return sold
 
 
@@ -83,6 +86,7 @@ class Floor:
         self.recycled = [0, 0, 0]
         self.cash_minor = 0  # in the machine, above what was in it at first
         self.card_minor = 0  # charged to cards and not refunded
+        self.revalued_minor = 0  # of the cash, put on cards
         self.unseen_minor = 0  # charged to cards, which the power did not let anybody tell us
         self.doubled_minor = 0  # refunded to cards and owed as well, for the same reason
         self.readers = {1: SimReader(1, always_idle=False), 2: SimReader(2, always_idle=True)}
@@ -189,6 +193,12 @@ class Floor:
             case act.FailVend():
                 assert reader.approved_minor is not None, "a refund of what was not charged"
                 reader.refunding_minor, reader.approved_minor = reader.approved_minor, None
+            case act.AskRevalueLimit():
+                reader.limit_asked = True
+            case act.Revalue(_, amount_minor):
+                assert reader.session
+                assert reader.revaluing_minor is None, "cash is put on a card twice"
+                reader.revaluing_minor = amount_minor
             case act.EndSession():
                 reader.ending = reader.session
             case _:
@@ -287,6 +297,14 @@ class Floor:
             ok = self.random.random() < 0.8
             self.card_minor -= amount * ok
             self.feed(cev.RefundEnded(reader.number, ok))
+        elif reader.revaluing_minor is not None:
+            amount, reader.revaluing_minor = reader.revaluing_minor, None
+            ok = self.random.random() < 0.8
+            self.revalued_minor += amount * ok
+            self.feed(cev.RevalueEnded(reader.number, ok))
+        elif reader.limit_asked:
+            reader.limit_asked = False
+            self.feed(cev.RevalueLimit(reader.number, self.random.choice([0, 150, 1_000, 25_000])))
         elif reader.ending and reader.approved_minor is None:
             reader.ending = reader.session = False
             self.feed(cev.SessionEnded(reader.number))
@@ -302,9 +320,16 @@ class Floor:
             self.card_minor -= reader.refunding_minor
             self.doubled_minor += reader.refunding_minor
             reader.refunding_minor = None
+        self._perhaps_on_the_card(reader)
         reader.reset()
         reader.up = False
         self.feed(cev.CardLost(reader.number, self.random.choice(["silent", "network"])))
+
+    def _perhaps_on_the_card(self, reader: SimReader) -> None:
+        """Of a reader that goes away nobody knows whether the cash is on the card: it is owed."""
+        if reader.revaluing_minor is not None and self.random.random() < 0.5:
+            self.revalued_minor += reader.revaluing_minor
+            self.doubled_minor += reader.revaluing_minor
 
     def motor_ends(self) -> None:
         if not self.motor:
@@ -334,8 +359,8 @@ class Floor:
 
     def time_passes(self) -> None:
         if not self.motor:
-            refunding = {n: r.refunding_minor for n, r in self.readers.items() if r.refunding_minor}
-            if refunding and self.state.phase is Phase.REFUNDING:
+            asked = any(r.refunding_minor or r.revaluing_minor for r in self.readers.values())
+            if asked and self.state.phase in {Phase.REFUNDING, Phase.REVALUING}:
                 return  # its driver answers in time, or says that the reader is lost
             self._give_up()
             self.feed(ev.Tick())
@@ -488,6 +513,7 @@ class Floor:
         if reader.refunding_minor is not None and self.random.random() < 0.5:
             self.card_minor -= reader.refunding_minor
             self.doubled_minor += reader.refunding_minor
+        self._perhaps_on_the_card(reader)
         reader.reset()
         reader.up = False
 
@@ -518,12 +544,13 @@ class Floor:
             assert not any(r.enabled and r.up for r in others), "one customer at a time"
             cash = (state.accepting and not state.changer) or (state.notes_accepted and not state.validator)
             waits_for_a_card = state.phase is Phase.AUTHORISING and not state.card.session
-            assert waits_for_a_card or not cash, "one tender at a time"
+            for_the_card = state.phase is Phase.SESSION and state.card.room_minor > 0
+            assert waits_for_a_card or for_the_card or not cash, "one tender at a time"
         self.cabinet.check(state)
         if self.in_motion():
             return
         assert state.tubes in {(), tuple(self.tubes)} or bool(state.changer)
-        kept = self.cash_minor + self.card_minor
+        kept = self.cash_minor + self.card_minor - self.revalued_minor
         owed = totals.owed_minor - totals.redeemed_minor
         known = totals.sold_minor + owed + state.credit_minor + state.held_minor
         assert kept + self.doubled_minor - self.unseen_minor == known
