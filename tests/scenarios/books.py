@@ -1,8 +1,9 @@
 """Whether the money is right, hardware against journal against state, and whether each drop is one sale.
 
-Three doubts are allowed, because the power may fail at any moment, and each must have its own record: a motor
-that may have run (a doubtful sale), a reader that may have charged (authorisation_in_doubt), and one that may
-have given back what is then owed (refund_in_doubt). What is in doubt stands in the line.
+Four doubts are allowed, because the power may fail at any moment, and each must have its own record: a motor
+that may have run (a doubtful sale), a reader that may have charged (authorisation_in_doubt), and a card that
+may have what is then owed, given back (refund_in_doubt) or put on it (revalue_in_doubt). What is in doubt
+about charges stands in the line.
 """
 
 from typing import Any
@@ -33,6 +34,8 @@ class Books:
             "owed", "amount_minor", reason="refund_impossible"
         )
         self.refund_in_doubt = self._sum("owed", "amount_minor", reason="refund_in_doubt")
+        self.revalued = self._sum("revalue", "amount_minor")
+        self.revalue_in_doubt = self._sum("owed", "amount_minor", reason="revalue_in_doubt")
         self.redeemed = self._sum("claim_used", "amount_minor")
         self.by_hand = [
             *self._all("tubes_corrected")[1:],  # the first is the float that a new journal finds
@@ -67,6 +70,10 @@ def check(bench: Bench) -> str:
     in_doubt = sum(reader.truth().paid for reader in bench.readers.values()) - (charged - books.refunded)
     assert in_doubt in {0, -books.refund_in_doubt} or books.charge_in_doubt, f"{in_doubt} in doubt"
 
+    on_cards = sum(sum(reader._books.revalued) for reader in bench.readers.values())
+    assert on_cards - books.revalued in {0, books.revalue_in_doubt}
+    assert totals.revalued_minor == books.revalued
+
     said = (totals.sales, totals.sold_minor, totals.cash_in_minor, totals.paid_out_minor)
     assert said == (books.sales, books.sold, books.cash_in, books.paid_out)
     said = (totals.refunded_minor, totals.owed_minor, totals.redeemed_minor, sum(state.claims.values()))
@@ -77,6 +84,7 @@ def check(bench: Bench) -> str:
         "sold": books.sold,
         "paid out": books.paid_out,
         "refunded": books.refunded,
+        "put on cards": books.revalued,
         "owed": books.owed,
         "credit": kept,
     }

@@ -31,7 +31,7 @@ from tests.scenarios.steps import ROWS, Steps
 QUIET_S = 3.0
 STEP_LIMIT_S = 60.0
 LATE_S = 2.0
-BUSY = {Phase.VENDING, Phase.PAYING, Phase.REFUNDING}
+BUSY = {Phase.VENDING, Phase.PAYING, Phase.REVALUING, Phase.REFUNDING}
 ENDINGS = {
     ", until ": "until",
     ", at once": "at once",
@@ -45,6 +45,7 @@ DEATHS: dict[str, type[Command]] = {
     "the reader is asked": act.RequestVend,
     "the reader is told": act.ConfirmVend,
     "the reader is told to refund": act.FailVend,
+    "the reader is told to charge the card up": act.Revalue,
 }
 
 

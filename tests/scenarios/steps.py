@@ -71,6 +71,9 @@ class Steps:
     def given_debt_policy(self) -> None:
         self._given(policy=Policy(without_change="owe"))
 
+    def given_prepaid_cards(self) -> None:
+        self._given(policy=Policy(revalue_cards=True))
+
     def given_no_network(self) -> None:
         self.network_up = False
 
@@ -142,6 +145,9 @@ class Steps:
 
     def card_declined(self) -> None:
         self.bench.readers[1].plan.approve = False
+
+    def card_is_full(self) -> None:
+        self.bench.readers[1].plan.revalue = False
 
     def discount(self, amount: str) -> None:
         self.bench.readers[1].plan.amount = _minor(amount)
@@ -227,6 +233,7 @@ ROWS: list[tuple[str, Callable[..., None]]] = [
     (rf"given {_SLOT} costs {_MONEY} by card", Steps.given_card_price),
     (rf"given (\d+) in {_SLOT}", Steps.given_stock),
     (r"given change that is owed where it cannot be paid", Steps.given_debt_policy),
+    (r"given prepaid cards", Steps.given_prepaid_cards),
     (r"given no network", Steps.given_no_network),
     (r"insert ((?:\d\.\d\d ?)+)", Steps.insert),
     (rf"insert {_MONEY} as the disk fills up", Steps.insert_as_the_disk_fills),
@@ -245,6 +252,7 @@ ROWS: list[tuple[str, Callable[..., None]]] = [
     (r"the network (goes down|comes back)", Steps.network),
     (r"the network of reader (\d) (goes down|comes back)", Steps.reader_network),
     (r"the bank will decline", Steps.card_declined),
+    (r"the card will take no money", Steps.card_is_full),
     (rf"the bank will charge {_MONEY}", Steps.discount),
     (r"the bank will take (\d+) s", Steps.slow_card),
     (r"the refund will fail", Steps.refund_fails),

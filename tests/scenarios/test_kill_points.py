@@ -35,6 +35,14 @@ REFERENCES = {
         "enter code 0001-950196",
         "press A2",
     ),
+    "prepaid card": (
+        "given prepaid cards",
+        "switch on",
+        "show a card",
+        "wait 1 s",
+        "insert 2.00",
+        "press A1",
+    ),
     "change owed": (
         "given change that is owed where it cannot be paid",
         "given tubes with 0 0 0 0",

@@ -23,6 +23,7 @@ RECORDS = {
     "cash_in": "cash in {value_minor} {medium} to {route}",
     "payout": "{reason} {paid_minor} of {wanted_minor}",
     "refund": "refund {amount_minor} to the card",
+    "revalue": "{amount_minor} put on the card",
     "owed": "owed {amount_minor}, {reason}: code {claim}",
     "claim_used": "code {claim} used for {amount_minor}",
     "claim_paid": "code {claim} paid by the operator: {amount_minor}",
@@ -100,6 +101,7 @@ def moved(bench: Bench) -> Counter[str]:
         books = reader._books
         seen.update(f"card charged {money(amount)} at reader {number}" for amount in books.charged)
         seen.update(f"card gets {money(amount)} back at reader {number}" for amount in books.refunded)
+        seen.update(f"card charged up by {money(amount)} at reader {number}" for amount in books.revalued)
         seen[f"reader {number} books the sale by its reset"] = books.sold_by_reset
     return seen
 

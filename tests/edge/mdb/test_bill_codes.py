@@ -185,6 +185,7 @@ def test_worked_activity() -> None:
         return parse_activity(bytes.fromhex(text))
 
     assert parse("0609") == [status(0x06), status(0x09)]
+    assert parse("9009") == [Moved(0, Routing.ESCROWED), status(0x09)]
     assert parse("9209") == [Moved(2, Routing.ESCROWED), status(0x09)]
     assert parse("81A1B1") == [
         Moved(1, Routing.STACKED),
