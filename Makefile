@@ -17,7 +17,7 @@ demo: setup
 	@$(BIN)/python -m deploy.demo $(ARGS)
 
 test: setup tools
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(ARGS)
 
 bench: setup
 	@$(BIN)/python -m tests.bench $(ARGS)
