@@ -52,9 +52,14 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "sold", f"{status['sales']} for {amount(status['sold_minor'])}"
     yield "prices", f"list {status['price_version']}"
     slots = {
-        slot: f"{count} left at {amount(status['prices'][slot])}" for slot, count in status["stock"].items()
+        slot: f"{count} left at {amount(status['prices'][slot])}{_closed(status['closed'].get(slot))}"
+        for slot, count in status["stock"].items()
     }
     yield from _table("slots", slots)
+
+
+def _closed(reason: str | None) -> str:
+    return f", not sold: {reason}" if reason else ""
 
 
 def _tender(availability: Mapping[str, Any]) -> str:

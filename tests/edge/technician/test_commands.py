@@ -127,6 +127,25 @@ def test_status_in_words(running: SimulatedMachine) -> None:
     assert json.loads(edge(running, "status", "--json").stdout) == running.status()
 
 
+def test_a_motor_that_fails_again_and_again_closes_its_slot_until_it_is_released(
+    running: SimulatedMachine,
+) -> None:
+    for _ in range(2):
+        running.board.plan(11, Outcome.JAMMED)
+        eventually(lambda: running.takes_coins() and running.status()["phase"] == "idle")
+        running.insert(200)
+        eventually(lambda: running.status()["credit_minor"] == 200)
+        curl(running.folder / "local.sock", "--data", '{"text": "A1"}', "http://machine/selection")
+        eventually(lambda: "not delivered" in running.status()["message"])
+        running.changer.press_lever()
+    eventually(lambda: running.status()["phase"] == "idle")
+    assert "A1  200 left at 1.50 EUR, not sold: out of order" in edge(running, "status").stdout
+    assert "begin a visit first" in edge(running, "release", "--slot", "A1").stderr
+    for words in (("visit", "begin"), ("release", "--slot", "A1"), ("visit", "end")):
+        assert edge(running, *words).exit_code == 0
+    assert "A1  200 left at 1.50 EUR\n" in edge(running, "status").stdout
+
+
 def test_status_of_a_machine_that_is_not_there_or_has_stopped(machine: SimulatedMachine) -> None:
     result = edge(machine, "status")
     assert (result.exit_code, result.stdout) == (1, "")
