@@ -19,6 +19,7 @@ from edge.mdb.adapters.wafer import OWN_POLLS
 from edge.mdb.bill import codes as bill_codes
 from edge.mdb.bill import recycler_codes
 from edge.mdb.cashless.blocks import ADDRESSES, Blocks
+from edge.mdb.cashless.codes import Code
 from edge.mdb.coin import codes as coin_codes
 from edge.mdb.coin import expansion as coin_expansion
 from edge.mdb.frame import Address, Block, Data, Reply, Silence
@@ -135,13 +136,18 @@ def _validator() -> Script:
     return [reply_words(block, reply) for block, reply in questions]
 
 
+_LEFT_ON: Final = "was left enabled; it begins anew when the machine starts"
+
+
 def _reader(address: Address) -> Script:
     blocks = Blocks(address)
     reply = yield from _asked(blocks.setup)
     said: list[str] = []
     for _ in range(READER_POLLS):
         if isinstance(reply, Data):
-            said.append(reply_words(blocks.poll, reply))
+            # The machine leaves a reader enabled when it ends, and an enabled reader takes no SETUP (§7.2).
+            left_on = Code.OUT_OF_SEQUENCE in reply.data[:1]
+            said.append(_LEFT_ON if left_on else reply_words(blocks.poll, reply))
             break
         if isinstance(reply, Silence) and not said:
             return []

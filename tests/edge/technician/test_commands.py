@@ -232,6 +232,12 @@ def test_doctor_asks_the_devices_of_a_machine_that_is_stopped(machine: Simulated
     assert re.search(r"^trouble  broker_unreachable .*\n +-> check the network", text, re.MULTILINE)
 
 
+def test_doctor_understands_a_reader_that_the_machine_left_enabled(running: SimulatedMachine) -> None:
+    eventually(lambda: running.status()["tenders"]["card"]["available"])
+    running.stop()
+    assert "was left enabled" in checks(running)["reader_1"]["words"]
+
+
 def test_doctor_takes_no_money_from_the_machine(machine: SimulatedMachine) -> None:
     """A coin that fell when nobody asked is the customer's after the start, whatever doctor did before."""
     machine.start()
