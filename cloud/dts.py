@@ -1,7 +1,7 @@
 """EVA-DTS 6.1 audit files: segments of text with a count and a check, as other vending systems import them.
 
-Pure. The check is verified on the standard's own bytes. What an importer cannot read in a text (an asterisk, a
-line end) is written as ^hex^.
+Pure. The check is verified on the standard's own bytes. What an importer cannot read in a text (an asterisk,
+a line end) is written as ^hex^.
 """
 
 from collections.abc import Iterable, Sequence
