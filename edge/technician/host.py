@@ -106,13 +106,13 @@ def broker(mqtt: MqttSettings) -> list[Check]:
     if near:
         return [reached]
     words = "the connection to the broker is plain: anybody on the way reads and changes it"
-    return [reached, warning("broker_plain", words, "set [mqtt.tls] ca, certificate and key")]
+    return [reached, warning("broker_plain", words, "set [mqtt.tls] ca and certificate")]
 
 
 def _handshake(plain: socket.socket, host: str, tls: TlsSettings) -> Check:
     try:
         context = ssl.create_default_context(cafile=str(tls.ca))
-        context.load_cert_chain(str(tls.certificate), str(tls.key))
+        context.load_cert_chain(str(tls.certificate), str(tls.key_file))
     except OSError as error:  # ssl.SSLError is one
         todo = "[mqtt.tls] names files in PEM form that the machine's user can read"
         return trouble("tls_files", f"the TLS files cannot be used: {_reason(error)}", todo)
