@@ -22,7 +22,7 @@ from cloud.identity import issue as issuing
 from cloud.identity import signer as signing
 from cloud.identity.authority import Use
 from cloud.identity.issue import Desk
-from cloud.identity.overview import Identity, overview
+from cloud.identity.overview import overview
 from cloud.identity.register import Register
 from shared.files import write_whole
 from shared.topics import CLOUD_USER
@@ -66,6 +66,14 @@ def _files() -> Iterator[None]:
         ) from None
 
 
+@contextmanager
+def _told(again: str) -> Iterator[None]:
+    try:
+        yield
+    except broker.BrokerTroubleError as error:
+        raise StoreError(f"{error}; mend it and say `vend-cloud {again}` again") from None
+
+
 @click.group()
 def ca() -> None:
     """The operator's own certificate authority."""
@@ -102,6 +110,16 @@ def for_broker(settings: CloudSettings, names: Sequence[str]) -> None:
         )
 
 
+@ca.command("rights")
+@click.pass_obj
+def rights(settings: CloudSettings) -> None:
+    """Write the broker's rights and revocation list anew: after an upgrade, or if it could not be told."""
+    with _desk(settings) as desk, _told("ca rights"):
+        broker.write_rights(desk, settings.identity.broker_dir, time.time_ns())
+        broker.tell(settings.identity.broker_reload)
+        click.echo(settings.identity.broker_dir)
+
+
 @ca.command("cloud")
 @click.pass_obj
 def for_cloud(settings: CloudSettings) -> None:
@@ -132,6 +150,7 @@ def provision(settings: CloudSettings, machine: str, folder: Path | None, reques
         wanted = request.read_bytes() if request else None
         folder = folder or Path(machine)
         folder.mkdir(mode=0o700, exist_ok=True, parents=True)
+        was_denied = machine in desk.register.denied()
         issued, key = desk.provision(machine, time.time_ns(), wanted)
         write_whole(folder / "machine.pem", issued.pem.encode() + key, 0o600)
         write_whole(folder / "ca.pem", desk.authority.pem, 0o644)
@@ -140,6 +159,10 @@ def provision(settings: CloudSettings, machine: str, folder: Path | None, reques
             "move the folder to the machine and keep no copy" if key else "put the key into machine.pem too"
         )
         click.echo(f"good until {when(issued.not_after_ns)}; {words}", err=True)
+        if was_denied:
+            with _told("ca rights"):
+                broker.write_rights(desk, settings.identity.broker_dir, time.time_ns())
+                broker.tell(settings.identity.broker_reload)
 
 
 @click.command()
@@ -173,20 +196,13 @@ def revoke(settings: CloudSettings, machine: str, reason: str) -> None:
         count = desk.register.revoke(machine, reason, now_ns)
         click.echo(f"{machine}: {count} certificates revoked; the cloud takes nothing from it", err=True)
         broker.write_rights(desk, settings.identity.broker_dir, now_ns)
-        try:
+        with _told(f"revoke {machine}"):
             _enforce(settings, desk, machine)
-        except broker.BrokerTroubleError as error:
-            click.echo(f"{error}; mend it and say `vend-cloud revoke {machine}` again", err=True)
-            sys.exit(1)
         click.echo(f"{machine} revoked")
 
 
 def _enforce(settings: CloudSettings, desk: Desk, machine: str) -> None:
-    command = settings.identity.broker_reload
-    if not command:
-        click.echo("[identity] broker_reload is empty: somebody else tells the broker", err=True)
-    else:
-        broker.tell(command)
+    broker.tell(settings.identity.broker_reload)
     if settings.mqtt.tls is None:
         raise broker.BrokerTroubleError("[mqtt.tls] is not set: a plain broker knows no certificates")
     deadline_s = time.monotonic() + _OBEYS_LIMIT_S
@@ -208,13 +224,9 @@ def identities(settings: CloudSettings, *, as_json: bool) -> None:
         click.echo(json.dumps([row.as_json() for row in rows]))
         return
     print_table(
-        ("name", "state", "until", "serial", "made by", "how", "why revoked"),
-        [_shown(row) for row in rows],
+        ("name", "state", "until", "how", "by", "reason"),
+        [(row.name, row.state, when(row.until_ns), row.how, row.who, row.reason) for row in rows],
     )
-
-
-def _shown(row: Identity) -> tuple[str, ...]:
-    return (row.name, row.state, when(row.until_ns), row.serial, row.who, row.how, row.reason)
 
 
 @click.command()

@@ -45,7 +45,12 @@ def write_rights(desk: Desk, folder: Path, now_ns: int) -> None:
 
 
 def tell(command: Sequence[str]) -> None:
-    """Run the operator's command that makes the broker read again. Raises BrokerTroubleError."""
+    """Run the operator's command that makes the broker read again, if there is one.
+
+    Raises BrokerTroubleError.
+    """
+    if not command:
+        return
     words = " ".join(command)
     try:
         subprocess.run(  # noqa: S603  # the operator's own settings name it

@@ -6,6 +6,7 @@ with the same key and code gets the same certificate. Tries are limited for all 
 on purpose and holds up this process.
 """
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -39,7 +40,13 @@ class Pace:
         return True
 
 
-def application(desk: Desk, wall_ns: Callable[[], int], monotonic_s: Callable[[], float]) -> web.Application:
+def application(
+    desk: Desk,
+    wall_ns: Callable[[], int],
+    monotonic_s: Callable[[], float],
+    welcome: Callable[[], None],
+) -> web.Application:
+    """`welcome`: give a machine that was revoked its rights back, now that it has a certificate again."""
     pace = Pace(TRIES, TRIES_S)
 
     async def authority(_request: web.Request) -> web.Response:
@@ -50,11 +57,14 @@ def application(desk: Desk, wall_ns: Callable[[], int], monotonic_s: Callable[[]
             if not pace.allows(monotonic_s()):
                 raise RefusedError("busy", "too many machines ask at once; try again in a minute")
             wanted = _read(await request.read())
+            was_denied = wanted.machine in desk.register.denied()
             answer = desk.join(wanted, wall_ns())
         except RefusedError as error:
             _log.warning("join refused to %s: %s", request.remote, error)
             return web.json_response({"error": str(error), "code": error.code}, status=_STATUS[error.code])
         _log.info("%s joined from %s", wanted.machine, request.remote)
+        if was_denied:
+            await asyncio.to_thread(welcome)
         return web.json_response(text=answer.model_dump_json())
 
     built = web.Application(client_max_size=_BODY_LIMIT_BYTES)

@@ -26,7 +26,7 @@ from pydantic import ValidationError
 
 from cloud.config import CloudSettings
 from cloud.database import make
-from cloud.identity import authority, own
+from cloud.identity import authority, broker, own
 from cloud.identity.authority import Use
 from cloud.identity.issue import Desk
 from cloud.identity.join_desk import application
@@ -84,7 +84,8 @@ async def _join_desk(settings: CloudSettings, desk: Desk, tls: ssl.SSLContext) -
         _log.info("no join desk: [identity] join_url is not set")
         yield
         return
-    runner = web.AppRunner(application(desk, time.time_ns, time.monotonic), access_log=None)
+    built = application(desk, time.time_ns, time.monotonic, lambda: _welcome(settings, desk))
+    runner = web.AppRunner(built, access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.identity.join_listen, urlsplit(url).port, ssl_context=tls).start()
@@ -92,6 +93,14 @@ async def _join_desk(settings: CloudSettings, desk: Desk, tls: ssl.SSLContext) -
         yield
     finally:
         await runner.cleanup()
+
+
+def _welcome(settings: CloudSettings, desk: Desk) -> None:
+    try:
+        broker.write_rights(desk, settings.identity.broker_dir, time.time_ns())
+        broker.tell(settings.identity.broker_reload)
+    except (OSError, broker.BrokerTroubleError) as error:
+        _log.error("the broker still denies a machine that joined again: %s; `vend-cloud ca rights`", error)
 
 
 async def _renewals(settings: MqttSettings, desk: Desk) -> None:
