@@ -67,7 +67,9 @@ def _tls(certificates: Path, name: str | None) -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize(("name", "accepted"), [(A, True), (STRANGER, False), (None, False)])
+@pytest.mark.parametrize(
+    ("name", "accepted"), [(A, True), (STRANGER, False), (None, False), ("broker", False)]
+)
 def test_only_certificates_of_our_authority_get_in(
     production: Broker, certificates: Path, name: str | None, *, accepted: bool
 ) -> None:
