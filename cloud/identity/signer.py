@@ -70,7 +70,7 @@ async def _serve(settings: CloudSettings, desk: Desk, certificate: Path) -> None
     if mqtt.tls is not None:
         mqtt = mqtt.model_copy(update={"tls": TlsSettings(ca=mqtt.tls.ca, certificate=certificate)})
     async with _join_desk(settings, desk, tls), asyncio.TaskGroup() as group:
-        group.create_task(_renewals(mqtt, desk))
+        group.create_task(renewals(mqtt, desk))
         while True:
             await asyncio.sleep(_DAY_S)
             if own.keep(desk, certificate, topics.SIGNER_USER, Use.BOTH, hosts, time.time_ns()):
@@ -103,7 +103,8 @@ def _welcome(settings: CloudSettings, desk: Desk) -> None:
         _log.error("the broker still denies a machine that joined again: %s; `vend-cloud ca rights`", error)
 
 
-async def _renewals(settings: MqttSettings, desk: Desk) -> None:
+async def renewals(settings: MqttSettings, desk: Desk) -> None:
+    """Until it is cancelled."""
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     pause_s = _BACKOFF_FIRST_S
     while True:
