@@ -15,13 +15,13 @@ from pydantic import ValidationError
 
 from edge import app, requests
 from edge.config import EdgeSettings
-from edge.identity.join import join
 from edge.sale.events import VendResult
 from edge.store.journal import JournalError
 from edge.technician import bench as workbench
 from edge.technician import doctor as checks
 from edge.technician import status as word
 from edge.technician import why as stories
+from edge.technician.join import join
 from edge.technician.request import ask_for
 from edge.technician.trouble import EXIT_JOURNAL, EXIT_SETTINGS, EXIT_TROUBLE, CommandError
 from shared.clock import SystemClock

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from cloud.identity.issue import Desk, invite
 from cloud.identity.join_desk import TRIES, Pace, application
-from edge.identity.join import join
+from edge.technician.join import join
 from edge.technician.trouble import CommandError
 from shared import certificates as certs
 from shared.settings import TlsSettings
@@ -73,7 +73,7 @@ def test_cut_off_and_said_again_it_has_one_certificate(
     code = rig.code()
     with monkeypatch.context() as patched:
         if cut == "before the answer is kept":
-            patched.setattr("edge.identity.join.certs.is_signed_by", _dies)  # the next thing done with it
+            patched.setattr("edge.technician.join.certs.is_signed_by", _dies)  # the next thing done with it
         else:
             patched.setattr(Path, "unlink", _dies)
         with pytest.raises(KeyboardInterrupt):
