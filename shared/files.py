@@ -1,4 +1,7 @@
-"""Files that are there whole or not at all, whenever the power goes."""
+"""Files that are there whole or not at all, whenever the power goes.
+
+What root writes belongs to whom the folder belongs to: a technician's sudo must not lock the program out.
+"""
 
 import os
 from pathlib import Path
@@ -11,6 +14,9 @@ def write_whole(path: Path, data: bytes, mode: int, *, replace: bool = True) -> 
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if os.geteuid() == 0:
+                folder = path.parent.stat()
+                os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
             os.fchmod(file.fileno(), mode)  # whatever the umask
             file.write(data)
             file.flush()

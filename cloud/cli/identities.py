@@ -61,9 +61,8 @@ def _files() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"{error.filename}: {error.strerror}; check the path and whose command this is"
-        ) from None
+        words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise StoreError(f"{words}; check the path or address, and whose command this is") from None
 
 
 @contextmanager

@@ -37,11 +37,15 @@ class BrokerTroubleError(Exception):
 
 
 def write_rights(desk: Desk, folder: Path, now_ns: int) -> None:
-    """Revocation list and rights as the register has them now, each file whole. Raises OSError."""
+    """Revocation list and rights as the register has them now, each file whole. Raises OSError.
+
+    In a transaction: of two programs that write, the later one has seen what the earlier one knew.
+    """
     register = desk.register
-    write_whole(folder / AUTHORITY, desk.authority.pem, 0o644)
-    write_whole(folder / REVOKED, desk.authority.revocation_list(register.revoked(now_ns), now_ns), 0o644)
-    write_whole(folder / RIGHTS, rights.text(register.denied()).encode(), 0o644)
+    with register.transaction():
+        write_whole(folder / AUTHORITY, desk.authority.pem, 0o644)
+        write_whole(folder / REVOKED, desk.authority.revocation_list(register.revoked(now_ns), now_ns), 0o644)
+        write_whole(folder / RIGHTS, rights.text(register.denied()).encode(), 0o644)
 
 
 def tell(command: Sequence[str]) -> None:

@@ -27,7 +27,7 @@ from pydantic import ValidationError
 from cloud.config import CloudSettings
 from cloud.database import make
 from cloud.identity import authority, broker, own
-from cloud.identity.authority import Use
+from cloud.identity.authority import Authority, Use
 from cloud.identity.issue import Desk
 from cloud.identity.join_desk import application
 from cloud.identity.register import Register
@@ -49,7 +49,7 @@ async def run(settings: CloudSettings) -> None:
     path = settings.data_dir / "store.db"
     make(path)
     with closing(Register(path)) as register:
-        desk = Desk(authority.load(settings.ca_dir), register, timedelta(days=settings.identity.valid_days))
+        desk = Desk(authority.load(settings.ca_dir), register, _life(settings))
         certificate = settings.ca_dir / "signer.pem"
         task = asyncio.create_task(_serve(settings, desk, certificate))
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -58,6 +58,10 @@ async def run(settings: CloudSettings) -> None:
             await task
         except asyncio.CancelledError:
             _log.info("stopping")
+
+
+def _life(settings: CloudSettings) -> timedelta:
+    return timedelta(days=settings.identity.valid_days)
 
 
 async def _serve(settings: CloudSettings, desk: Desk, certificate: Path) -> None:
@@ -84,7 +88,7 @@ async def _join_desk(settings: CloudSettings, desk: Desk, tls: ssl.SSLContext) -
         _log.info("no join desk: [identity] join_url is not set")
         yield
         return
-    built = application(desk, time.time_ns, time.monotonic, lambda: _welcome(settings, desk))
+    built = application(desk, time.time_ns, time.monotonic, lambda: _welcome(settings, desk.authority))
     runner = web.AppRunner(built, access_log=None)
     await runner.setup()
     try:
@@ -95,11 +99,14 @@ async def _join_desk(settings: CloudSettings, desk: Desk, tls: ssl.SSLContext) -
         await runner.cleanup()
 
 
-def _welcome(settings: CloudSettings, desk: Desk) -> None:
+def _welcome(settings: CloudSettings, signs: Authority) -> None:
+    """In a thread of its own, so with a connection of its own."""
     try:
-        broker.write_rights(desk, settings.identity.broker_dir, time.time_ns())
+        with closing(Register(settings.data_dir / "store.db")) as register:
+            desk = Desk(signs, register, _life(settings))
+            broker.write_rights(desk, settings.identity.broker_dir, time.time_ns())
         broker.tell(settings.identity.broker_reload)
-    except (OSError, broker.BrokerTroubleError) as error:
+    except (OSError, sqlite3.OperationalError, broker.BrokerTroubleError) as error:
         _log.error("the broker still denies a machine that joined again: %s; `vend-cloud ca rights`", error)
 
 

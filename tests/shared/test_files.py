@@ -39,3 +39,15 @@ def test_a_disk_that_refuses_leaves_the_old_one(tmp_path: Path, monkeypatch: pyt
         write_whole(path, b"new", 0o600)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["machine.pem"]
+
+
+@pytest.mark.parametrize(("uid", "gives"), [(0, True), (1000, False)])
+def test_what_root_writes_belongs_to_the_folders_owner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, *, gives: bool
+) -> None:
+    given: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.geteuid", lambda: uid)
+    monkeypatch.setattr("os.fchown", lambda _descriptor, user, group: given.append((user, group)))
+    write_whole(tmp_path / "machine.pem", b"x", 0o600)
+    folder = tmp_path.stat()
+    assert given == ([(folder.st_uid, folder.st_gid)] if gives else [])
