@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cloud import app
+from cloud.cli import identities
 from cloud.cli.common import said
 from cloud.cli.machines import dead_letters, machines
 from cloud.cli.prices import prices
@@ -39,7 +40,7 @@ def run(settings: CloudSettings) -> None:
         asyncio.run(app.run(settings))
 
 
-for command in (prices, machines, dead_letters):
+for command in (prices, machines, dead_letters, *identities.COMMANDS):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from aiomqtt import MqttError
 from cloud.archive import Archive
 from cloud.config import CloudSettings
 from cloud.database import make
+from cloud.identity.register import Register
 from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
@@ -35,7 +36,7 @@ _BATCH_MESSAGES: Final = 500
 _BATCH_BYTES: Final = 1024 * 1024  # about 5,000 sales: a good request for InfluxDB, 0.2 s of work
 _BACKOFF_FIRST_S: Final = 0.25
 _BACKOFF_LIMIT_S: Final = 10.0
-_NAME: Final = "vend-cloud"
+_NAME: Final = topics.CLOUD_USER
 
 
 async def run(settings: CloudSettings) -> None:
@@ -47,6 +48,7 @@ async def run(settings: CloudSettings) -> None:
         make(path)
         wanted = stack.enter_context(closing(Store(path)))
         keeper = stack.enter_context(closing(Store(path)))
+        register = stack.enter_context(closing(Register(path)))
         archive = stack.enter_context(closing(Archive(folder, _NAME, time.time_ns())))
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk"))
 
@@ -54,7 +56,7 @@ async def run(settings: CloudSettings) -> None:
             await loop.run_in_executor(disk, write)
 
         async with Influx(settings.influx) as influx:
-            ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk)
+            ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk, register.denied)
             serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, influx))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
@@ -87,7 +89,7 @@ async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, influx: 
 
 async def _subscribe(connection: Connection) -> None:
     for topic in topics.TOPICS:
-        if topic.direction is topics.Direction.UP:
+        if topic.direction is topics.Direction.UP and topic.user == _NAME:
             # Retained messages do not reach shared subscriptions; the others share the load.
             prefix = "" if topic.retained else "$share/vend-cloud/"
             await connection.subscribe(prefix + topic.filter, topic.qos)

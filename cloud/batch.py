@@ -85,11 +85,14 @@ class Batch:
     heard: set[str] = field(default_factory=set)  # machines that spoke just now; retained words are old
 
 
-def digest(messages: Sequence[Arrived]) -> Batch:
-    """Judge every message of a batch, in order."""
+def digest(messages: Sequence[Arrived], revoked: Collection[str] = ()) -> Batch:
+    """Judge every message of a batch, in order. `revoked`: machines from which nothing is taken."""
     batch = Batch()
     for message in messages:
         parsed = topics.parse(message.topic)
+        if parsed is not None and parsed[0] in revoked:
+            _bury(batch, message, "revoked", f"the certificates of {parsed[0]} are revoked")
+            continue
         if parsed is not None and not message.retain:
             batch.heard.add(parsed[0])
         if parsed is None:

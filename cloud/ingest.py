@@ -8,7 +8,7 @@ simulation gives it its own archive, sink and store.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from cloud.batch import Arrived, Batch, digest, settle
@@ -43,7 +43,9 @@ async def in_place(write: Callable[[], None]) -> None:
 
 
 class Ingest:
-    """`on_disk` runs a write of archive or keeper; the program has one thread for all of them."""
+    """`on_disk` runs a write of archive or keeper; the program has one thread for all of them. `revoked`: the
+    machines from which nothing is taken now.
+    """
 
     def __init__(
         self,
@@ -52,12 +54,14 @@ class Ingest:
         keeper: Keeper,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_disk: OnDisk = in_place,
+        revoked: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._archive = archive
         self._sink = sink
         self._keeper = keeper
         self._sleep = sleep
         self._on_disk = on_disk
+        self._revoked = revoked
 
     async def process(
         self, messages: Sequence[Arrived], properties: Sequence[dict[str, str]]
@@ -79,19 +83,21 @@ class Ingest:
             for m, p in zip(messages, properties, strict=True)
         ]
         await self._persist(lambda: self._archive.append(captured))
-        batch = digest(messages)
+        revoked: set[str] = set()
+        await self._persist(lambda: revoked.update(self._revoked()))
+        batch = digest(messages, revoked)
         refused = await self._sink.write([line.text for line in batch.lines])
         receipts = settle(batch, refused)
         at_ns = max(m.arrived_ns for m in messages)
         await self._persist(lambda: self._keeper.keep(batch, at_ns))
         return receipts
 
-    async def _persist(self, write: Callable[[], None]) -> None:
+    async def _persist(self, use: Callable[[], None]) -> None:
         while True:
             try:
-                await self._on_disk(write)
+                await self._on_disk(use)
             except (OSError, sqlite3.OperationalError) as error:
-                _log.error("cannot write to disk (%s); nothing is acknowledged until it can", error)
+                _log.error("cannot use the disk (%s); nothing is acknowledged until it can", error)
                 await self._sleep(_PAUSE_S)
             else:
                 return

@@ -188,5 +188,5 @@ def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
     if settings.tls is None:
         return None
     context = ssl.create_default_context(cafile=settings.tls.ca)
-    context.load_cert_chain(settings.tls.certificate, settings.tls.key)
+    context.load_cert_chain(settings.tls.certificate, settings.tls.key_file)
     return context

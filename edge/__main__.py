@@ -21,8 +21,10 @@ from edge.technician import bench as workbench
 from edge.technician import doctor as checks
 from edge.technician import status as word
 from edge.technician import why as stories
+from edge.technician.join import join
 from edge.technician.request import ask_for
 from edge.technician.trouble import EXIT_JOURNAL, EXIT_SETTINGS, EXIT_TROUBLE, CommandError
+from shared.clock import SystemClock
 from shared.fields import explain
 from shared.settings import SettingsError, load
 
@@ -178,6 +180,21 @@ def _counts(texts: Sequence[str]) -> dict[str, int]:
             raise click.UsageError(f"{text!r}: write SLOT=COUNT, such as A1=7, each slot once")
         counts[slot] = int(count)
     return counts
+
+
+@main.command("join")
+@click.argument("url", metavar="https://HOST:PORT")
+@click.argument("code")
+@click.pass_obj
+def join_cloud(settings: EdgeSettings, url: str, code: str) -> None:
+    """Get this machine's certificate; the line to type is what `vend-cloud invite` prints.
+
+    The same line again goes on where it was cut off.
+    """
+    with _said():
+        join(settings.machine, settings.mqtt.tls, url, code, SystemClock().now().trust)
+    words = "has its certificate. A machine that runs takes it at its next try to connect;"
+    click.echo(f"{settings.machine} {words} `vend-edge doctor` shows what the broker says", err=True)
 
 
 @main.group()

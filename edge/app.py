@@ -16,6 +16,7 @@ from edge import local_api
 from edge.config import EdgeSettings
 from edge.core import Core
 from edge.fitted import board_link
+from edge.identity.keeper import Keeper
 from edge.keypad import KeypadLink, keypad_thread
 from edge.link_events import Publish
 from edge.local_server import LocalServer
@@ -54,7 +55,8 @@ def run(settings: EdgeSettings) -> None:
         adapter = ADAPTERS[settings.adapter]()
         bus = bus_thread(settings.mdb_port, adapter, _peripherals(settings), inbox.put, crashed)
         board = board_thread(settings.board_port, board_link(settings), inbox.put, crashed)
-        uplink = Uplink(settings.mqtt, settings.machine, lambda: _will(core), inbox.put, crashed)
+        keeper = _keeper(settings)
+        uplink = Uplink(settings.mqtt, settings.machine, lambda: _will(core), inbox.put, crashed, keeper)
         status = StatusFile(settings.status_file)
         retention = Retention(settings.keep_days, settings.keep_records)
         loop = Loop(
@@ -87,6 +89,12 @@ def run(settings: EdgeSettings) -> None:
                 server.stop()
             for thread in threads:
                 thread.stop()
+
+
+def _keeper(settings: EdgeSettings) -> Keeper | None:
+    """Of a machine with a certificate."""
+    tls = settings.mqtt.tls
+    return None if tls is None else Keeper(tls, settings.machine, SystemClock().now)
 
 
 def _peripherals(settings: EdgeSettings) -> list[Peripheral]:

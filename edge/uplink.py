@@ -20,6 +20,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from edge.identity.keeper import Keeper
 from edge.link_events import Connected, Disconnected, Inbound, PubAcked, Publish
 from shared import topics
 from shared.network import send_at_once
@@ -37,7 +38,8 @@ UplinkEvent = Connected | Disconnected | PubAcked | Inbound
 class Uplink:
     """`emit` takes every event and may block; `crashed` takes what ended the thread.
 
-    `will` gives the retained message the broker sends when this machine falls silent.
+    `will` gives the retained message the broker sends when this machine falls silent. `keeper` has the
+    machine's certificate; None is a plain connection.
     """
 
     def __init__(
@@ -47,12 +49,14 @@ class Uplink:
         will: Callable[[], Publish],
         emit: Callable[[UplinkEvent], None],
         crashed: Callable[[BaseException], None],
+        keeper: Keeper | None = None,
     ) -> None:
         self._settings = settings
         self._machine = machine
         self._will = will
         self._emit = emit
         self._crashed = crashed
+        self._keeper = keeper
         self._v5 = settings.protocol == "5"
         self._stop = threading.Event()
         self._lock = threading.Lock()  # guards the two below; never held while calling paho
@@ -126,6 +130,8 @@ class Uplink:
                 if client.loop(timeout=1.0) is not MQTTErrorCode.MQTT_ERR_SUCCESS:
                     reason = "connection lost"
                     break
+                if accepted.is_set() and self._keeper is not None:
+                    self._renew(client, self._keeper)
             if self._stop.is_set():
                 client.loop(timeout=0.1)
         except (OSError, ValueError) as error:  # ValueError: paho's word for an unusable TLS or socket state
@@ -141,6 +147,8 @@ class Uplink:
 
     def _connect(self, client: mqtt.Client) -> None:
         settings = self._settings
+        if self._keeper is not None:
+            client.tls_set_context(self._keeper.context())
         properties = None
         if self._v5:
             properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
@@ -152,6 +160,20 @@ class Uplink:
             clean_start=False if self._v5 else mqtt.MQTT_CLEAN_START_FIRST_ONLY,
             properties=properties,
         )
+
+    def _renew(self, client: mqtt.Client, keeper: Keeper) -> None:
+        """Nobody waits for the answer: an unanswered request is made again."""
+        keeper.accepted()
+        request = keeper.request()
+        if request is not None:
+            topic = topics.CERTIFICATE_REQUEST
+            client.publish(topic.of(self._machine), request, topic.qos, topic.retained)
+
+    def _arrived(self, client: mqtt.Client, message: mqtt.MQTTMessage) -> None:
+        if message.topic != topics.CERTIFICATE_ISSUED.of(self._machine):
+            self._emit(Inbound(message.topic, bytes(message.payload)))
+        elif self._keeper is not None and self._keeper.take(bytes(message.payload)):
+            client.disconnect()  # and come back with the new one
 
     def _make_client(self, accepted: threading.Event) -> mqtt.Client:
         settings = self._settings
@@ -167,9 +189,6 @@ class Uplink:
         if settings.username is not None:
             secret = settings.password.get_secret_value() if settings.password else None
             client.username_pw_set(settings.username, secret)
-        if settings.tls is not None:
-            tls = settings.tls
-            client.tls_set(str(tls.ca), str(tls.certificate), str(tls.key))
         will = self._will()
         client.will_set(will.topic, will.payload, will.qos, will.retain)
 
@@ -202,8 +221,8 @@ class Uplink:
             if token is not None:
                 self._emit(PubAcked(token, reason.value))
 
-        def on_message(_client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
-            self._emit(Inbound(message.topic, bytes(message.payload)))
+        def on_message(client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
+            self._arrived(client, message)
 
         client.on_connect = on_connect
         client.on_publish = on_publish

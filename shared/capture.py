@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
+from shared.files import sync_folder
+
 FORMAT: Final = "vendlink-capture"
 VERSION: Final = 1
 _HEADER_START: Final = b'{"format":"vendlink-capture"'
@@ -55,7 +57,7 @@ class CaptureWriter:
             if self._good_bytes == 0:
                 header = {"format": FORMAT, "version": VERSION, "started_at_ns": started_at_ns}
                 self._write(_line({**header, "source": source}))
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         except BaseException:
             self._file.close()
             raise
@@ -159,11 +161,3 @@ def _cut_torn_line(descriptor: int) -> int:
     if end != size:
         os.ftruncate(descriptor, end)
     return end
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -19,6 +19,8 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Bag = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._/-]{0,31}$")]
 Claim = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{6}$")]
 Text = Annotated[str, StringConstraints(max_length=256, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Pem = Annotated[str, StringConstraints(max_length=8_192, pattern=r"^[\x20-\x7e\n]*$")]
+Serial = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,40}$")]  # of a certificate
 Count = Annotated[int, Field(ge=0, le=MAX_INT)]
 Minor = Annotated[int, Field(ge=0, le=MAX_INT)]
 PriceMinor = Annotated[int, Field(ge=1, le=10_000_000)]

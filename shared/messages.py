@@ -10,9 +10,11 @@ from shared.fields import (
     Currency,
     Epoch,
     Frozen,
+    Pem,
     PriceMinor,
     Product,
     Seq,
+    Serial,
     Slot,
     Tender,
     Text,
@@ -93,3 +95,20 @@ class Stock(Frozen):
     v: Version = 1
     at_ns: Count
     slots: Annotated[dict[Slot, SlotStock], Field(max_length=1_000)]
+
+
+class CertificateRequest(Frozen):
+    """A machine wants its next certificate. `serial`: of the one it has now."""
+
+    v: Version = 1
+    serial: Serial
+    csr: Pem
+
+
+class CertificateIssued(Frozen):
+    """The answer to a request that named `serial`: a certificate, or why there is none."""
+
+    v: Version = 1
+    serial: Serial
+    certificate: Pem | None = None
+    refused: Code | None = None

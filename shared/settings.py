@@ -24,11 +24,19 @@ class Section(BaseModel):
 
 
 class TlsSettings(Section):
-    """Files in PEM form. Without this table the connection is plain: loopback only."""
+    """Files in PEM form. Without this table the connection is plain: loopback only.
+
+    `key`: where it has a file of its own. A program that renews its certificate has both in one file, which a
+    single rename replaces.
+    """
 
     ca: Path
     certificate: Path
-    key: Path
+    key: Path | None = None
+
+    @property
+    def key_file(self) -> Path:
+        return self.key or self.certificate
 
 
 class MqttSettings(Section):

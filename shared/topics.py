@@ -11,7 +11,18 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.messages import PriceList, Receipt, Reported, Status, Stock
+from shared.messages import (
+    CertificateIssued,
+    CertificateRequest,
+    PriceList,
+    Receipt,
+    Reported,
+    Status,
+    Stock,
+)
+
+CLOUD_USER: Final = "vend-cloud"  # at the broker: the name of its certificate
+SIGNER_USER: Final = "vend-signer"  # the one process that has the authority's key
 
 _PREFIX: Final = "vend/v1"
 _TOPIC: Final = re.compile(r"^vend/v1/([a-z0-9][a-z0-9-]{0,31})/([a-z/]+)$")
@@ -31,7 +42,10 @@ class Codec(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """`model` is None where a message is an array of records, each read by `parse_record`."""
+    """`model` is None where a message is an array of records, each read by `parse_record`.
+
+    `user`: who is at the cloud's end.
+    """
 
     name: str
     direction: Direction
@@ -40,6 +54,7 @@ class Topic:
     codec: Codec
     model: type[BaseModel] | None
     what: str
+    user: str = CLOUD_USER
 
     def of(self, machine: str) -> str:
         return f"{_PREFIX}/{machine}/{self.name}"
@@ -59,8 +74,21 @@ STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
 REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices in force, refused list")
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
+CERTIFICATE_REQUEST = Topic(
+    *("certificate/request", _UP, 1, False, _JSON, CertificateRequest),
+    what="a machine asks for its next certificate",
+    user=SIGNER_USER,
+)
+CERTIFICATE_ISSUED = Topic(
+    *("certificate/issued", _DOWN, 1, False, _JSON, CertificateIssued),
+    what="its next certificate, or why not",
+    user=SIGNER_USER,
+)
 
-TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES)
+TOPICS: Final = (
+    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES),
+    *(CERTIFICATE_REQUEST, CERTIFICATE_ISSUED),
+)
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.setup import acl, sale_doc
+from cloud.identity import rights
+from deploy.setup import sale_doc
 from shared import codec
 from shared.records import Body
 
@@ -84,7 +85,7 @@ def test_every_dependency_is_locked() -> None:
 
 
 def test_broker_rights_are_the_topic_table() -> None:
-    assert (ROOT / "mosquitto/acl").read_text() == acl.text(), "python -m deploy.setup.acl > mosquitto/acl"
+    assert (ROOT / "mosquitto/acl").read_text() == rights.text(), "python -m deploy.setup.acl > mosquitto/acl"
 
 
 def test_the_page_of_the_sale_is_its_table() -> None:

@@ -13,11 +13,13 @@ from edge.config import EdgeSettings
 from edge.store.journal import JournalError
 from edge.store.reader import JournalInUse, JournalMissing, reading, stopped
 from edge.technician import host, status
+from edge.technician.certificate import certificate
 from edge.technician.check import Check, ok, trouble, warning
 from edge.technician.client import NoAnswer, ask
 from edge.technician.devices import devices
 from edge.technician.trouble import CommandError
 from edge.technician.words import spoken
+from shared.clock import SystemClock
 
 _KIB: Final = 1024
 
@@ -43,6 +45,7 @@ def examine(settings: EdgeSettings, progress: Callable[[str], None]) -> list[Che
             progress("ports and devices")
             found += devices(settings)
     progress("the broker")
+    found += certificate(settings.mqtt.tls, SystemClock().now())
     return [*found, *host.broker(settings.mqtt)]
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from edge.disk import RESUME_BYTES
+from edge.identity.tls import trusting
 from edge.technician.check import Check, ok, trouble, warning
 from shared.clock import SystemClock
 from shared.settings import MqttSettings, TlsSettings
@@ -106,13 +107,13 @@ def broker(mqtt: MqttSettings) -> list[Check]:
     if near:
         return [reached]
     words = "the connection to the broker is plain: anybody on the way reads and changes it"
-    return [reached, warning("broker_plain", words, "set [mqtt.tls] ca, certificate and key")]
+    return [reached, warning("broker_plain", words, "set [mqtt.tls] ca and certificate")]
 
 
 def _handshake(plain: socket.socket, host: str, tls: TlsSettings) -> Check:
     try:
-        context = ssl.create_default_context(cafile=str(tls.ca))
-        context.load_cert_chain(str(tls.certificate), str(tls.key))
+        context = trusting(tls.ca, SystemClock().now().trust)
+        context.load_cert_chain(str(tls.certificate), str(tls.key_file))
     except OSError as error:  # ssl.SSLError is one
         todo = "[mqtt.tls] names files in PEM form that the machine's user can read"
         return trouble("tls_files", f"the TLS files cannot be used: {_reason(error)}", todo)
@@ -121,6 +122,9 @@ def _handshake(plain: socket.socket, host: str, tls: TlsSettings) -> Check:
             _refused_late(secure)
             return ok("broker_tls", f"{host} proved who it is ({secure.version()})")
     except OSError as error:
+        if "CERTIFICATE_REVOKED" in str(error):
+            todo = "if that was a mistake, join again: the operator's `vend-cloud invite` prints the line"
+            return trouble("certificate_revoked", "the operator revoked this machine's certificate", todo)
         todo = "check [mqtt.tls] ca, the host's name in the broker's certificate, and this computer's clock"
         return trouble("broker_tls_refused", f"no TLS with {host}: {_reason(error)}", todo)
 

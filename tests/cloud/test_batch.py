@@ -223,3 +223,15 @@ def test_any_bytes_are_a_dead_letter_and_never_an_error(payloads: list[bytes]) -
         batch = digest([Arrived(topic.of("m1"), payload, 1, False, 0) for payload in payloads])
         assert not batch.lines or topic.model is None
         settle(batch, {})
+
+
+def test_nothing_is_taken_from_a_revoked_machine_and_it_is_told_nothing() -> None:
+    status = Arrived(topics.STATUS.of("m2"), b"{}", 1, True, 5)
+    batch = digest([arrived("m1", sale("m1", 1)), arrived("m2", sale("m2", 1)), status], {"m2"})
+    assert only(settle(batch, {})) == ("m1", Receipt(epoch=EPOCH, stored=((1, 1),)))
+    assert [(letter.code, letter.topic) for letter in batch.dead] == [
+        ("revoked", topics.SALE.of("m2")),
+        ("revoked", topics.STATUS.of("m2")),
+    ]
+    assert batch.heard == {"m1"}
+    assert not batch.status

@@ -73,7 +73,7 @@ def _said(field: FieldInfo) -> str:
     default = field.default
     if default is PydanticUndefined:
         return "# Required"
-    return f"# Default: {'none' if default is None else json.dumps(default)}"
+    return f"# Default: {'none' if default is None else json.dumps(default, default=str)}"
 
 
 def _load(model: type[Settings], folder: Path, text: str) -> Settings:

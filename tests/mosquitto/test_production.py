@@ -1,13 +1,8 @@
-"""The production configuration on the real broker: only its paths and its port are changed.
+"""Who gets in under the production configuration, and with what (rights: test_matrix.py)."""
 
-A broker grants subscriptions it will never serve, so rights are judged by what is delivered.
-"""
-
-import itertools
 import socket
 import ssl
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import paho.mqtt.client as mqtt
@@ -15,119 +10,19 @@ import pytest
 
 from deploy.demo.servers import Broker
 from shared import codec
-from shared.topics import PRICES, RECEIPT, SALE, STATUS, TOPICS, Direction
+from shared.topics import RECEIPT, SALE
 from tests.mosquitto.certificates import make_authority, sign
 from tests.mosquitto.clients import Client
+from tests.mosquitto.conftest import CLOUD, A, B
 
-CONF = Path(__file__).parents[2] / "mosquitto"
-A, B, CLOUD = "m-a", "m-b", "vend-cloud"
 STRANGER = "stranger"  # says it is m-a, signed by an authority of its own
 SUCCESS, DENIED = 0x00, 0x87
 
 
-class ProductionBroker(Broker):
-    def __init__(self, folder: Path, certificates: Path) -> None:
-        text = (CONF / "mosquitto.conf").read_text()
-        paths = {"/etc/vendlink/acl": f"{CONF}/acl", "/etc/vendlink": f"{certificates}"}
-        for old, new in {**paths, "/var/lib/mosquitto/": f"{folder}/"}.items():
-            assert old in text
-            text = text.replace(old, new)
-        super().__init__(folder, text)
-
-    def configuration(self) -> str:
-        assert "\nlistener 8883\n" in self._settings
-        return self._settings.replace("listener 8883", f"listener {self.port} {self.host}")
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificates")
-    make_authority(folder, "ca")
-    sign(folder, "ca", "broker.example", "broker")
-    for name in (A, B, CLOUD):
-        sign(folder, "ca", name, name)
-    make_authority(folder, "other-ca")
-    sign(folder, "other-ca", A, STRANGER)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory, certificates: Path) -> Iterator[Broker]:
-    with ProductionBroker(tmp_path_factory.mktemp("mosquitto"), certificates) as server:
-        yield server
-
-
-# ---- rights
-
-EVERYTHING = ("#", "$SYS/#", "$CONTROL/#", "vend/v1/+/+", "$share/thieves/#", "$share/thieves/vend/v1/+/sale")
-OUTSIDE = ("x", "$SYS/broker/uptime", "$CONTROL/dynamic-security/v1", "vend/v1/m-a", "vend/v1/m-a/sale/x")
-
-
-def _may_publish(who: str, machine: str, direction: Direction) -> bool:
-    return direction is Direction.DOWN if who == CLOUD else direction is Direction.UP and who == machine
-
-
-def _may_read(who: str, machine: str, direction: Direction) -> bool:
-    return direction is Direction.UP if who == CLOUD else direction is Direction.DOWN and who == machine
-
-
-def _publish(client: Client, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int | None:
-    answer = client.publish(topic, payload, retain=retain)
-    if answer == DENIED:
-        client.reconnect()  # over TLS 2.0.11 closes the connection after this answer
-    return answer
-
-
-def test_everybody_publishes_and_asks_for_everything_and_gets_what_is_theirs(
-    production: Broker, certificates: Path
-) -> None:
-    with (
-        Client(production.port, certificates, A, filters=EVERYTHING) as a,
-        Client(production.port, certificates, B, filters=EVERYTHING) as b,
-        Client(production.port, certificates, CLOUD, filters=EVERYTHING) as cloud,
-    ):
-        clients = {A: a, B: b, CLOUD: cloud}
-        expected: dict[str, set[tuple[str, bytes]]] = {who: set() for who in clients}
-        for who, client in clients.items():
-            for machine, topic in itertools.product((A, B), TOPICS):
-                name, payload = topic.of(machine), who.encode()
-                answer = _publish(client, name, payload)
-                if _may_publish(who, machine, topic.direction):
-                    assert answer == SUCCESS, (who, name)
-                    for reader in clients:
-                        if _may_read(reader, machine, topic.direction):
-                            expected[reader].add((name, payload))
-                else:
-                    assert answer == DENIED, (who, name)
-            assert [_publish(client, name) for name in OUTSIDE] == [DENIED] * len(OUTSIDE), who
-        # A subscriber gets messages in the order the broker took them: after these, nothing is under way.
-        last = b"last"
-        way = ((a, cloud, SALE.of(A)), (cloud, a, RECEIPT.of(A)), (cloud, b, RECEIPT.of(B)))
-        for sender, receiver, name in way:
-            sender.publish(name, last)
-            receiver.wait_for(name, last)
-        assert {w: {m for m in c.received if m[1] != last} for w, c in clients.items()} == expected
-
-
-def test_wanted_prices_can_be_neither_forged_nor_cleared(production: Broker, certificates: Path) -> None:
-    with Client(production.port, certificates, CLOUD) as cloud:
-        cloud.publish(PRICES.of(A), b"wanted", retain=True)
-    for who in (A, B):
-        with Client(production.port, certificates, who) as machine:
-            assert _publish(machine, PRICES.of(A), b"forged", retain=True) == DENIED
-            assert _publish(machine, PRICES.of(A), b"", retain=True) == DENIED
-    with Client(production.port, certificates, A, filters=(PRICES.of(A),)) as machine:
-        machine.wait_for(PRICES.of(A), b"wanted")
-        assert len(machine.received) == 1
-
-
-def test_a_last_will_has_the_rights_of_its_machine(production: Broker, certificates: Path) -> None:
-    with Client(production.port, certificates, CLOUD, filters=("#",)) as cloud:
-        for machine in (B, A):
-            with Client(production.port, certificates, A, will=(STATUS.of(machine), b"gone")) as client:
-                client.vanish()
-        cloud.wait_for(STATUS.of(A), b"gone")
-        assert cloud.received == [(STATUS.of(A), b"gone")]
+@pytest.fixture(scope="module", autouse=True)
+def stranger(certificates: Path) -> None:
+    make_authority(certificates, "other-ca")
+    sign(certificates, "other-ca", A, STRANGER)
 
 
 # ---- identity
@@ -150,7 +45,7 @@ def test_the_certificate_is_the_client_id_whatever_the_client_says(
         assert not b.ended.is_set()
 
 
-def _connect_packet(client_id: str) -> bytes:
+def connect_packet(client_id: str) -> bytes:
     name = client_id.encode()
     body = b"\x00\x04MQTT\x05\x02\x00\x3c\x00" + len(name).to_bytes(2, "big") + name
     return b"\x10" + bytes([len(body)]) + body
@@ -159,7 +54,7 @@ def _connect_packet(client_id: str) -> bytes:
 def _answer(sock: socket.socket) -> bytes:
     """The broker's answer to CONNECT, however it says no."""
     try:
-        sock.sendall(_connect_packet(A))
+        sock.sendall(connect_packet(A))
         return sock.recv(100)
     except OSError:  # a TLS alert, or a reset
         return b""
@@ -172,7 +67,9 @@ def _tls(certificates: Path, name: str | None) -> ssl.SSLContext:
     return context
 
 
-@pytest.mark.parametrize(("name", "accepted"), [(A, True), (STRANGER, False), (None, False)])
+@pytest.mark.parametrize(
+    ("name", "accepted"), [(A, True), (STRANGER, False), (None, False), ("broker", False)]
+)
 def test_only_certificates_of_our_authority_get_in(
     production: Broker, certificates: Path, name: str | None, *, accepted: bool
 ) -> None:
