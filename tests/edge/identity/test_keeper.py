@@ -90,7 +90,11 @@ def test_unanswered_it_asks_again_with_the_same_key(rig: Rig) -> None:
     assert stat.S_IMODE(rig.next.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("wall_ns", [0, NOW_NS - 9_000 * DAY_NS, NOW_NS, NOW_NS + 9_000 * DAY_NS])
+@pytest.mark.parametrize(
+    "wall_ns",
+    [0, NOW_NS - 9_000 * DAY_NS, NOW_NS, NOW_NS + 9_000 * DAY_NS],
+    ids=["1970", "far back", "right", "far ahead"],
+)
 def test_a_wrong_clock_costs_a_question_a_day_and_never_the_certificate(rig: Rig, wall_ns: int) -> None:
     rig.now = Now(wall_ns, 0.0, "estimated")
     answer = rig.desk.renew("m1", rig.asked(), NOW_NS)  # the cloud's clock is right
