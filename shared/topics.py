@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from shared.commands import Envelope, Reply
 from shared.messages import PriceList, Receipt, Reported, Status, Stock
 
 _PREFIX: Final = "vend/v1"
@@ -59,8 +60,10 @@ STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
 REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices in force, refused list")
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
+COMMAND = Topic("command", _DOWN, 1, False, _MSGPACK, Envelope, "a signed command with id and deadline")
+REPLY = Topic("reply", _UP, 1, False, _MSGPACK, Reply, "what became of a command")
 
-TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES)
+TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, COMMAND, REPLY)
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
 
