@@ -45,12 +45,15 @@ class Obey:
 
 
 class CommandDesk:
-    """`refused`: by code, in this run."""
+    """`owed_again` is told when settled records are owed once more. `refused`: by code, in this run."""
 
-    def __init__(self, journal: Journal, machine: Machine, authority: Authority) -> None:
+    def __init__(
+        self, journal: Journal, machine: Machine, authority: Authority, owed_again: Callable[[], None]
+    ) -> None:
         self._journal = journal
         self._machine = machine
         self._authority = authority
+        self._owed_again = owed_again
         self._running: KeptCommand | None = None  # its motor runs
         self._replies: deque[tuple[str, bytes]] = deque(maxlen=MAX_WAITING)
         self._restarting = ""  # id of the restart that was commanded
@@ -140,6 +143,7 @@ class CommandDesk:
                 return rows[0]
 
             self._journal.owe_again(action.first, action.last, answered)
+            self._owed_again()
             self.committed(rows[0])
 
     # ---- its steps of the sale

@@ -74,7 +74,7 @@ class Core:
         self.outbox = Outbox(rng)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
-        self.desk = CommandDesk(journal, machine, authority)
+        self.desk = CommandDesk(journal, machine, authority, self.outbox.again)
         self.pending: deque[ev.Event | Inbound] = (
             deque()
         )  # events and commands that the full disk would not take

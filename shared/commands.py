@@ -6,6 +6,7 @@ key's. Header and action are read apart: what an older machine does not know can
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, get_args
 
@@ -184,6 +185,12 @@ def parse_action(raw: object) -> Action:
 def to_sign(key: str, signed: bytes) -> bytes:
     """What the signature is made of. The context keeps the key's other uses, if there are any, apart."""
     return _CONTEXT + key.encode() + b"\0" + signed
+
+
+def seal(order: Order, key: str, sign: Callable[[bytes], bytes]) -> bytes:
+    """The envelope of an order, signed with this key."""
+    signed = dump_order(order)
+    return codec.pack(Envelope(key=key, signed=signed, signature=sign(to_sign(key, signed))).model_dump())
 
 
 def digest(envelope: bytes) -> str:
