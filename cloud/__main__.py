@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from cloud import app
+from cloud.cli.commands import command, command_key, commands
 from cloud.cli.common import said
 from cloud.cli.machines import dead_letters, machines
 from cloud.cli.prices import prices
@@ -39,8 +40,8 @@ def run(settings: CloudSettings) -> None:
         asyncio.run(app.run(settings))
 
 
-for command in (prices, machines, dead_letters):
-    main.add_command(command)
+for each in (prices, machines, dead_letters, command, commands, command_key):
+    main.add_command(each)
 
 if __name__ == "__main__":
     main()
