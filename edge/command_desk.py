@@ -57,7 +57,7 @@ class CommandDesk:
         self._running: KeptCommand | None = None  # its motor runs
         self._replies: deque[tuple[str, bytes]] = deque(maxlen=MAX_WAITING)
         self._restarting = ""  # id of the restart that was commanded
-        self.end_s: float | None = None  # when the program ends for it
+        self._end_s: float | None = None  # when the program ends for it
         self.refused: Counter[str] = Counter()
 
     def booted(self, now: Now) -> None:
@@ -113,11 +113,11 @@ class CommandDesk:
                 self._keep(
                     _answered(row, now, "done", "done", "", picture(self._machine, state, self._journal))
                 )
-            case wire.Restart() if state.phase not in {Phase.IDLE, Phase.CREDIT}:
+            case wire.Restart() if state.phase not in _QUIET:
                 self._refuse(row, now, "not_now", "a product or money is under way: again in a moment")
             case wire.Restart():
                 self._keep(_answered(row, now, "done", "done", "the program ends, to be started again"))
-                self._restarting, self.end_s = row.id, now.monotonic_s + RESTART_LIMIT_S
+                self._restarting, self._end_s = row.id, now.monotonic_s + RESTART_LIMIT_S
             case wire.Resend():
                 self._resend(action, row, now)
             case _:
@@ -206,13 +206,14 @@ class CommandDesk:
     def restart_told(self, now: Now) -> None:
         """The broker has the answer to a restart."""
         if self._restarting:
-            self.end_s = now.monotonic_s
+            self._end_s = now.monotonic_s
 
-    def ends(self, now: Now) -> bool:
-        """Whether the program is to end now, because it was commanded."""
-        return self.end_s is not None and now.monotonic_s >= self.end_s
+    def ends_s(self, state: State) -> float | None:
+        """When the program is to end because it was commanded; not while a product or money is under way."""
+        return self._end_s if state.phase in _QUIET else None
 
 
+_QUIET: Final = {Phase.IDLE, Phase.CREDIT}
 _MOTORS: Final = {"test-motor", "free-vend"}
 
 

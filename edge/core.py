@@ -75,9 +75,8 @@ class Core:
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
         self.desk = CommandDesk(journal, machine, authority, self.outbox.again)
-        self.pending: deque[ev.Event | Inbound] = (
-            deque()
-        )  # events and commands that the full disk would not take
+        # Events, and messages with commands, that the full disk would not take.
+        self.pending: deque[ev.Event | Inbound] = deque()
         self._refused: PricesRefused | None = None
         self._audit_s: float | None = None
         self._published: dict[str, bytes] = {}
@@ -214,7 +213,8 @@ class Core:
         self._retry(now, commands)
         if self.outbox.tick(now.monotonic_s):
             commands.append(DropConnection())
-        if self.desk.ends(now):
+        end_s = self.desk.ends_s(self.state)
+        if end_s is not None and now.monotonic_s >= end_s:
             commands.append(EndProgram())
 
     def _news_of_time(self, now: Now) -> Iterator[ev.Event]:
@@ -233,7 +233,7 @@ class Core:
             self._audit_s,
             self.outbox.next_wake_s(),
             self._hold_until_s,
-            self.desk.end_s,
+            self.desk.ends_s(self.state),
         )
         return min((t for t in times if t is not None), default=None)
 

@@ -320,6 +320,18 @@ def test_a_restart_ends_the_program_once_its_answer_is_away_or_after_a_while(
     assert rig.ended == 1
 
 
+def test_a_restart_lets_a_sale_that_began_meanwhile_end(rig: Rig) -> None:
+    rig.ask(wire.Restart())
+    rig.feed(ev.FreeVend("A1"))
+    rig.now_s += 6.0
+    rig.feed(Wake())
+    assert rig.ended == 0
+    wake_s = rig.core.next_wake_s()
+    assert wake_s is None or wake_s > rig.now_s
+    rig.motor_ends()
+    assert rig.ended == 1
+
+
 # --- time, room and strangers -------------------------------------------------------------------------------
 
 
