@@ -53,8 +53,11 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "prices", f"list {status['price_version']}"
     if refused := status.get("commands_refused"):
         yield "commands", "refused: " + ", ".join(f"{n} {code}" for code, n in sorted(refused.items()))
+    closed = status.get("closed", {})
     slots = {
-        slot: f"{count} left at {amount(status['prices'][slot])}" for slot, count in status["stock"].items()
+        slot: f"{count} left at {amount(status['prices'][slot])}"
+        + (f" ({closed[slot]})" if slot in closed else "")
+        for slot, count in status["stock"].items()
     }
     yield from _table("slots", slots)
 

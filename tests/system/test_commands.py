@@ -15,6 +15,7 @@ from deploy.demo.fleet import Cloud
 from deploy.demo.machine import SimulatedMachine
 from deploy.demo.network import Link
 from deploy.demo.servers import Broker
+from edge.technician import status
 from edge.technician.trouble import EXIT_RESTART
 from shared import capture
 from tests.helpers import eventually
@@ -85,6 +86,10 @@ def test_a_day_at_the_desk(desk: Desk) -> None:
     assert machine.status()["tenders"]["cash"]["reason"] == "flood"
     assert desk.command("free-vend", "A1")["text"] == "out of service: flood"
     assert desk.command("unlock")["state"] == "done"
+    assert desk.command("lock", "B1", "--reason", "leaks")["state"] == "done"
+    shown = status.text(machine.status())
+    assert "B1  200 left at 1.00 EUR (not for sale: leaks)" in shown
+    assert "refused: 1 not_now" in shown
     eventually(machine.takes_coins)
 
     eventually(lambda: machine.status()["owed"] == 0)
