@@ -9,6 +9,7 @@ import click
 
 from cloud import app
 from cloud.cli import identities
+from cloud.cli.commands import command, command_key, commands
 from cloud.cli.common import said
 from cloud.cli.machines import dead_letters, machines
 from cloud.cli.prices import prices
@@ -40,8 +41,8 @@ def run(settings: CloudSettings) -> None:
         asyncio.run(app.run(settings))
 
 
-for command in (prices, machines, dead_letters, *identities.COMMANDS):
-    main.add_command(command)
+for each in (prices, machines, dead_letters, command, commands, command_key, *identities.COMMANDS):
+    main.add_command(each)
 
 if __name__ == "__main__":
     main()

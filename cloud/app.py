@@ -1,4 +1,4 @@
-"""The one place that builds the cloud process: ingest and price publisher, on one connection at a time.
+"""The one place that builds the cloud process: ingest, prices and commands, on one connection at a time.
 
 Every connection is new and its session clean: what was not acknowledged comes again from the broker or from
 the machines. A batch under way when the connection breaks is dropped for the same reason. One thread, `disk`,
@@ -19,6 +19,8 @@ from typing import Final
 from aiomqtt import MqttError
 
 from cloud.archive import Archive
+from cloud.commands.sender import send_commands
+from cloud.commands.table import CommandTable
 from cloud.config import CloudSettings
 from cloud.database import make
 from cloud.identity.register import Register
@@ -47,6 +49,7 @@ async def run(settings: CloudSettings) -> None:
     with ExitStack() as stack:
         make(path)
         wanted = stack.enter_context(closing(Store(path)))
+        commands = stack.enter_context(closing(CommandTable(path)))
         keeper = stack.enter_context(closing(Store(path)))
         register = stack.enter_context(closing(Register(path)))
         archive = stack.enter_context(closing(Archive(folder, _NAME, time.time_ns())))
@@ -57,7 +60,7 @@ async def run(settings: CloudSettings) -> None:
 
         async with Influx(settings.influx) as influx:
             ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk, register.denied)
-            serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, influx))
+            serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, commands, influx))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
@@ -66,7 +69,9 @@ async def run(settings: CloudSettings) -> None:
                 _log.info("stopping")
 
 
-async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, influx: Influx) -> None:
+async def _serve(
+    settings: MqttSettings, ingest: Ingest, wanted: Store, commands: CommandTable, influx: Influx
+) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     name = f"{_NAME}-{secrets.token_hex(4)}"  # two processes of one name would push each other out for ever
@@ -80,6 +85,7 @@ async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, influx: 
                     group.create_task(connection.lost())
                     group.create_task(_take_in(connection, ingest))
                     group.create_task(publish_prices(connection, wanted))
+                    group.create_task(send_commands(connection, commands, time.time_ns))
                     pause_s = _BACKOFF_FIRST_S
         except* (MqttError, OSError) as trouble:
             _log.warning("broker: %s; connecting again", trouble.exceptions[0])

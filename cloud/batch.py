@@ -8,10 +8,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from cloud.points import record_line, stock_lines
 from shared import codec, topics
+from shared.commands import Reply
 from shared.fields import explain
 from shared.messages import Receipt, Refusal, Reported, Status, Stock
 from shared.records import Header, Record, RecordError, Sale, parse_record
@@ -82,6 +83,7 @@ class Batch:
     reported: dict[str, Reported] = field(default_factory=dict)
     stock: dict[str, Stock] = field(default_factory=dict)
     charged: dict[tuple[str, str, str], Charged] = field(default_factory=dict)
+    replies: list[tuple[str, Reply]] = field(default_factory=list)
     heard: set[str] = field(default_factory=set)  # machines that spoke just now; retained words are old
 
 
@@ -102,7 +104,7 @@ def digest(messages: Sequence[Arrived], revoked: Collection[str] = ()) -> Batch:
         elif parsed[1].model is None:
             _records(batch, message, *parsed)
         elif message.payload:  # an empty retained message clears a topic: nothing to learn
-            _snapshot(batch, message, parsed[0], parsed[1].model)
+            _message(batch, message, *parsed)
     return batch
 
 
@@ -149,13 +151,22 @@ def _charge(batch: Batch, header: Header, sale: Sale) -> None:
         batch.charged[key] = Charged(*key, sale.price_minor, sale.price_version, header.at_ns)
 
 
-def _snapshot(batch: Batch, message: Arrived, machine: str, model: type[BaseModel]) -> None:
+def _message(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) -> None:
+    assert topic.model is not None
     try:
-        value = model.model_validate_json(message.payload)
+        if topic.codec is topics.Codec.JSON:
+            value = topic.model.model_validate_json(message.payload)
+        else:
+            value = topic.model.model_validate(codec.unpack(message.payload))
     except ValidationError as error:
-        _bury(batch, message, "bad_json", explain(error))
+        _bury(batch, message, "bad_json" if topic.codec is topics.Codec.JSON else "bad_body", explain(error))
+        return
+    except codec.CodecError as error:
+        _bury(batch, message, error.code, str(error))
         return
     match value:
+        case Reply():
+            batch.replies.append((machine, value))
         case Status():
             batch.status[machine] = value
         case Reported():

@@ -45,6 +45,15 @@ class Inbound:
     mid: int
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What MQTT 5 says of a message that wants an answer; 3.1.1 has no place for it."""
+
+    response_topic: str
+    correlation: bytes
+    expiry_s: int
+
+
 class Connection:
     """Async context manager: clean session, manual acknowledgement. `wall_ns` stamps what arrives."""
 
@@ -98,12 +107,25 @@ class Connection:
         if message.arrived.qos:
             self._paho.ack(message.mid, message.arrived.qos)
 
-    async def publish(self, topic: str, payload: bytes, *, qos: int, retain: bool, content_type: str) -> None:
+    async def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        qos: int,
+        retain: bool,
+        content_type: str,
+        request: Request | None = None,
+    ) -> None:
         """Done when the broker has it. Raises PublishRefusedError when it says no; 3.1.1 never does."""
         properties = None
         if self._is_v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.ContentType = content_type
+            if request is not None:
+                properties.ResponseTopic = request.response_topic
+                properties.CorrelationData = request.correlation
+                properties.MessageExpiryInterval = request.expiry_s
         sent = self._paho.publish(topic, payload, qos, retain, properties)
         if sent.rc != paho.MQTT_ERR_SUCCESS:
             raise MqttError(f"cannot publish: {paho.error_string(sent.rc)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud.batch import Batch, DeadLetter
+from cloud.commands.table import keep_replies
 from cloud.database import StoreError, connect
 from shared import codec
 from shared.messages import PriceList
@@ -44,6 +45,7 @@ class Store:
                     for c in batch.charged.values()
                 ],
             )
+            keep_replies(self._db, batch.replies, at_ns)
             self._bury(batch.dead)
 
     def _bury(self, letters: Iterable[DeadLetter]) -> None:

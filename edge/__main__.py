@@ -1,6 +1,7 @@
 """`vend-edge`: the command line of one machine. Data on stdout, talk on stderr.
 
-Exit status: 0 well, 1 trouble, 2 settings or usage, 3 the machine must be stopped for this, 4 journal.
+Exit status: 0 well, 1 trouble, 2 settings or usage, 3 the machine must be stopped for this, 4 journal,
+5 a command ended it, to be started again.
 """
 
 import json
@@ -23,7 +24,7 @@ from edge.technician import status as word
 from edge.technician import why as stories
 from edge.technician.join import join
 from edge.technician.request import ask_for
-from edge.technician.trouble import EXIT_JOURNAL, EXIT_SETTINGS, EXIT_TROUBLE, CommandError
+from edge.technician.trouble import EXIT_JOURNAL, EXIT_RESTART, EXIT_SETTINGS, EXIT_TROUBLE, CommandError
 from shared.clock import SystemClock
 from shared.fields import explain
 from shared.settings import SettingsError, load
@@ -52,7 +53,8 @@ def run(settings: EdgeSettings) -> None:
     """Run the machine until it is told to stop."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
-        app.run(settings)
+        if app.run(settings):
+            sys.exit(EXIT_RESTART)
     except JournalError as error:
         click.echo(f"not selling: {error}", err=True)
         sys.exit(EXIT_JOURNAL)

@@ -37,8 +37,10 @@ from shared import money, topics
 from shared.clock import SystemClock
 
 
-def run(settings: EdgeSettings) -> None:
-    """Run the machine until SIGTERM or SIGINT. Raises JournalError when the journal cannot be used."""
+def run(settings: EdgeSettings) -> bool:
+    """Run the machine until SIGTERM or SIGINT, or until a command ends it to be started again (True). Raises
+    JournalError when the journal cannot be used.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     settings.status_file.parent.mkdir(parents=True, exist_ok=True)
     inbox: Inbox = queue.Queue(INBOX_EVENTS)
@@ -50,6 +52,7 @@ def run(settings: EdgeSettings) -> None:
             settings.price_list(),
             random.Random(),  # noqa: S311  # jitter, not secrets
             settings.clock_wait_s,
+            settings.commands.authority(),
         )
         crashed = _crash_poster(inbox)
         adapter = ADAPTERS[settings.adapter]()
@@ -83,7 +86,7 @@ def run(settings: EdgeSettings) -> None:
         for thread in threads:
             thread.start()
         try:
-            loop.run()
+            return loop.run()
         finally:
             for server in servers:
                 server.stop()

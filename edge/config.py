@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import AfterValidator, Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from edge.commands import Authority, Key
 from edge.sale.state import SlotSetting
 from edge.sale.step import Machine, Policy, ProductGroup
+from shared.commands import KeyName, PublicKeyHex, Role
 from shared.fields import Currency, MachineId, PriceMinor, Product, Slot
 from shared.messages import PriceList
 from shared.settings import MqttSettings, Section, Settings
@@ -91,6 +94,36 @@ class ModbusConfig(Section):
         return self
 
 
+class CommandKey(Section):
+    """Who may command this machine (`vend-cloud command-key new` prints it), and what: shared/commands.py."""
+
+    name: KeyName
+    role: Role
+    public_key: PublicKeyHex
+
+
+class CommandsConfig(Section):
+    """`own_clock`: this board's clock is right, although nothing synchronises it (edge/commands.py)."""
+
+    own_clock: bool = False
+    keys: Annotated[tuple[CommandKey, ...], Field(max_length=50)] = ()
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for name in ("name", "public_key"):
+            values = [getattr(key, name) for key in self.keys]
+            if len(set(values)) != len(values):
+                raise ValueError(f"two keys have the same {name}; each needs its own")
+        return self
+
+    def authority(self) -> Authority:
+        keys = {
+            key.name: Key(key.role, Ed25519PublicKey.from_public_bytes(bytes.fromhex(key.public_key)))
+            for key in self.keys
+        }
+        return Authority(keys, self.own_clock)
+
+
 def _usual(baudrate: int) -> int:
     """Another rate would open no port."""
     if baudrate not in BAUDRATES:
@@ -134,6 +167,7 @@ class EdgeSettings(Settings):
     xy: XyConfig = XyConfig()
     modbus: ModbusConfig = ModbusConfig()
     mqtt: MqttSettings = MqttSettings()
+    commands: CommandsConfig = CommandsConfig()
     slots: Annotated[list[SlotConfig], Field(min_length=1, max_length=1_000)]
 
     @model_validator(mode="after")

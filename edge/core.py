@@ -16,12 +16,15 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from edge import catalog
+from edge.command_desk import MAX_WAITING, RESTART_TOKEN, CommandDesk
+from edge.commands import Authority
 from edge.link_events import (
     Command,
     Connected,
     CoreEvent,
     Disconnected,
     DropConnection,
+    EndProgram,
     Inbound,
     PubAcked,
     Publish,
@@ -37,6 +40,7 @@ from edge.sale.step import Machine
 from edge.sale.tenders import availability
 from edge.sale.visit_events import ClockSet, Overdue
 from edge.store.journal import Journal, JournalFull
+from edge.store.kept_commands import KeptCommand
 from shared import codec, topics
 from shared.clock import Now
 from shared.messages import PriceList, PricesRefused, Receipt, Reported, SlotStock, Status, Stock
@@ -44,6 +48,7 @@ from shared.messages import PriceList, PricesRefused, Receipt, Reported, SlotSto
 AUDIT_INTERVAL_S: Final = 3600.0
 _CLOCK_JUMP_NS: Final = 10**9  # a clock that moved by less is the same
 _STATE: Final = TypeAdapter(State)
+_NOBODY: Final = Authority()
 _WISHES: Final = (ev.SlotSelected, ev.Lever, ev.ClaimEntered, ev.FreeVend)
 
 
@@ -61,6 +66,7 @@ class Core:
         prices: PriceList,
         rng: random.Random,
         clock_wait_s: float = 0.0,
+        authority: Authority = _NOBODY,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
@@ -68,7 +74,9 @@ class Core:
         self.outbox = Outbox(rng)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
-        self.pending: deque[ev.Event] = deque()  # events that the full disk would not take
+        self.desk = CommandDesk(journal, machine, authority, self.outbox.again)
+        # Events, and messages with commands, that the full disk would not take.
+        self.pending: deque[ev.Event | Inbound] = deque()
         self._refused: PricesRefused | None = None
         self._audit_s: float | None = None
         self._published: dict[str, bytes] = {}
@@ -111,6 +119,8 @@ class Core:
                 self.connected = False
                 self.outbox.disconnected()
                 self.pending.append(ev.LinkChanged(up=False))
+            case PubAcked(token) if token == RESTART_TOKEN:
+                self.desk.restart_told(now)
             case PubAcked():
                 self.outbox.acked(event.token, event.reason, now.monotonic_s)
             case Inbound():
@@ -130,6 +140,8 @@ class Core:
             self._refused = verdict if isinstance(verdict, PricesRefused) else None
             if isinstance(verdict, PriceList):
                 self.pending.append(ev.PricesWanted(verdict))
+        elif parsed[1] is topics.COMMAND and sum(isinstance(e, Inbound) for e in self.pending) < MAX_WAITING:
+            self.pending.append(event)  # what is over when its turn comes is refused then
 
     def _receipt(self, payload: bytes, now: Now) -> None:
         try:
@@ -147,7 +159,7 @@ class Core:
     def _retry(self, now: Now, commands: list[Command]) -> None:
         while self.pending:
             try:
-                commands += self._step(self.pending[0], now)
+                commands += self._take(self.pending[0], now)
             except JournalFull:
                 self._refuse(commands)
                 return
@@ -162,12 +174,24 @@ class Core:
             self.state, effects = let_in(full, self.machine.policy)
             commands += effects
 
-    def _step(self, event: ev.Event, now: Now) -> tuple[act.Effect, ...]:
+    def _take(self, event: ev.Event | Inbound, now: Now) -> tuple[act.Effect, ...]:
+        if isinstance(event, Inbound):
+            obey = self.desk.decide(event.payload, self.state, now)
+            return self._step(obey.event, now, obey.row) if obey else ()
+        if isinstance(event, ev.Booted):
+            self.desk.booted(now)
+        return self._step(event, now)
+
+    def _step(self, event: ev.Event, now: Now, row: KeptCommand | None = None) -> tuple[act.Effect, ...]:
+        """`row`: the command that wants it."""
         done = step(self.machine, self.state, event, now.monotonic_s)
+        row = self.desk.began(row, done, now) if row else self.desk.ended(self.state, done, now)
         lasting = _lasting(done.state)
-        if done.records or done.effects or lasting != _lasting(self.state):
-            self.journal.commit(_STATE.dump_json(done.state), done.records, now)
+        if row or done.records or done.effects or lasting != _lasting(self.state):
+            self.journal.commit(_STATE.dump_json(done.state), done.records, now, row)
         self.state = done.state
+        if row:
+            self.desk.committed(row)
         return done.effects
 
     # ---- time
@@ -189,6 +213,9 @@ class Core:
         self._retry(now, commands)
         if self.outbox.tick(now.monotonic_s):
             commands.append(DropConnection())
+        end_s = self.desk.ends_s(self.state)
+        if end_s is not None and now.monotonic_s >= end_s:
+            commands.append(EndProgram())
 
     def _news_of_time(self, now: Now) -> Iterator[ev.Event]:
         if self.state.cabinet.overdue_s is not None and now.monotonic_s > self.state.cabinet.overdue_s:
@@ -206,6 +233,7 @@ class Core:
             self._audit_s,
             self.outbox.next_wake_s(),
             self._hold_until_s,
+            self.desk.ends_s(self.state),
         )
         return min((t for t in times if t is not None), default=None)
 
@@ -214,7 +242,7 @@ class Core:
     def _send(self, now: Now) -> list[Command]:
         if not self.connected:
             return []
-        commands = self._send_records(now)
+        commands: list[Command] = [*self.desk.take_replies(), *self._send_records(now)]
         told = (self.state, self._refused)
         if self._told == told:
             return commands

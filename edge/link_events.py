@@ -44,7 +44,7 @@ CoreEvent = ev.Event | Connected | Disconnected | PubAcked | Inbound | Wake
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """`token` is None where nobody waits for the PUBACK."""
+    """`token` is None where nobody waits for the PUBACK. `correlation`: which request this answers."""
 
     topic: str
     payload: bytes
@@ -52,6 +52,7 @@ class Publish:
     retain: bool
     content_type: str
     token: int | None = None
+    correlation: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +60,9 @@ class DropConnection:
     """The connection looks alive and is not."""
 
 
-Command = act.Effect | Publish | DropConnection
+@dataclass(frozen=True, slots=True)
+class EndProgram:
+    """In good order; what supervises the program starts it again."""
+
+
+Command = act.Effect | Publish | DropConnection | EndProgram

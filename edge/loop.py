@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from edge import disk
 from edge.core import Core
-from edge.link_events import CoreEvent, DropConnection, Publish, Wake
+from edge.link_events import Command, CoreEvent, DropConnection, EndProgram, Publish, Wake
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.technician import refusal
@@ -99,14 +99,17 @@ class Loop:
         self._retention = retention
         self._disk_look_s = 0.0
         self._prune_s = 0.0
+        self._ended = False
 
-    def run(self) -> None:
-        """Until Stop. Raises what a thread or the journal could not live with."""
+    def run(self) -> bool:
+        """Until Stop, or until a command ends it (True). Raises what a thread or the journal could not live
+        with.
+        """
         self._handle(ev.Booted(self._clock.now().boot))
-        while True:
+        while not self._ended:
             event = self._next()
             if isinstance(event, Stop):
-                return
+                break
             if isinstance(event, Crashed):
                 raise event.error
             if isinstance(event, RecordsAsked):
@@ -116,6 +119,7 @@ class Loop:
             else:
                 self._handle(event)
             self._housekeeping()
+        return self._ended
 
     def _request(self, event: ev.TechnicianEvent | ev.FreeVend) -> str:
         core = self._core
@@ -133,19 +137,25 @@ class Loop:
             return Wake()
 
     def _handle(self, event: CoreEvent) -> None:
-        state, counts = self._core.state, self._core.journal.counts
-        connected = self._core.connected
+        before = self._shown()
         for command in self._core.handle(event, self._clock.now()):
             self._perform(command)
-        if (state, counts, connected) != (self._core.state, self._core.journal.counts, self._core.connected):
+        if before != self._shown():
             self._status.write(self._core)
 
-    def _perform(self, command: act.Effect | Publish | DropConnection) -> None:
+    def _shown(self) -> tuple[object, ...]:
+        """What the status file is made of."""
+        core = self._core
+        return core.state, core.journal.counts, core.connected, core.desk.refused.total()
+
+    def _perform(self, command: Command) -> None:
         match command:
             case Publish():
                 self._uplink.publish(command)
             case DropConnection():
                 self._uplink.drop()
+            case EndProgram():
+                self._ended = True
             case act.RunMotor():
                 self._board.submit(command)
             case _:

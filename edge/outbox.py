@@ -71,6 +71,10 @@ class Outbox:
         else:
             self._rewind()
 
+    def again(self) -> None:
+        """Records that were settled are owed again: start from the oldest."""
+        self._rewind()
+
     def disconnected(self) -> None:
         self._up = False
         self._deadline_s = None

@@ -27,7 +27,7 @@ class StatusFile:
 
 def _status(core: Core) -> dict[str, Any]:
     """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is;
-    `closed`: slots that are not sold, with the reason.
+    `closed`: slots that are not sold, with the reason; `commands_refused`: by code, in this run.
     """
     state, counts = core.state, core.journal.counts
     return {
@@ -47,6 +47,8 @@ def _status(core: Core) -> dict[str, Any]:
         "prices": state.prices.prices,
         "stock": state.stock,
         "closed": state.closed,
+        "locked": state.cabinet.locked,
+        "commands_refused": dict(core.desk.refused),
         "visit": state.service,
         "devices": {
             "changer": state.changer,

@@ -92,6 +92,8 @@ class Uplink:
         if self._v5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
             properties.ContentType = message.content_type
+            if message.correlation is not None:
+                properties.CorrelationData = message.correlation
         sent = client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         with self._lock:
             early = self._early.pop(sent.mid, None)

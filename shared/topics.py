@@ -11,6 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from shared.commands import Envelope, Reply
 from shared.messages import (
     CertificateIssued,
     CertificateRequest,
@@ -74,6 +75,8 @@ STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
 REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices in force, refused list")
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
+COMMAND = Topic("command", _DOWN, 1, False, _MSGPACK, Envelope, "a signed command with id and deadline")
+REPLY = Topic("reply", _UP, 1, False, _MSGPACK, Reply, "what became of a command")
 CERTIFICATE_REQUEST = Topic(
     *("certificate/request", _UP, 1, False, _JSON, CertificateRequest),
     what="a machine asks for its next certificate",
@@ -86,7 +89,7 @@ CERTIFICATE_ISSUED = Topic(
 )
 
 TOPICS: Final = (
-    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES),
+    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, COMMAND, REPLY),
     *(CERTIFICATE_REQUEST, CERTIFICATE_ISSUED),
 )
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}

@@ -27,12 +27,12 @@ class Door(Frozen):
 class Lockout(Frozen):
     """A product group or a slot is not sold any more, or is sold again; `reason` says what made it so.
 
-    `name`: the group or the slot.
+    `name`: the group or the slot; `all` where the operator locked the machine.
     """
 
     kind: Literal["lockout"] = "lockout"
     event: Literal["began", "ended"]
-    scope: Literal["group", "slot"]
+    scope: Literal["group", "slot", "machine"]
     name: Product
     reason: Code
 

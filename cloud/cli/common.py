@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 from pydantic import ValidationError
@@ -32,12 +33,18 @@ def said() -> Iterator[None]:
         sys.exit(1)
 
 
-@contextmanager
-def store(settings: CloudSettings) -> Iterator[Store]:
+def database(settings: CloudSettings) -> Path:
+    """The daemon's database; ends the program where there is none."""
     path = settings.data_dir / "store.db"
     if not path.exists():
         click.echo(f"{path} is not there: start `vend-cloud run` first, or check data_dir", err=True)
         sys.exit(1)
+    return path
+
+
+@contextmanager
+def store(settings: CloudSettings) -> Iterator[Store]:
+    path = database(settings)
     with said(), closing(Store(path)) as opened:
         yield opened
 

@@ -49,6 +49,10 @@ def _watch(fleet: Fleet, *, live: bool, stay: bool) -> dict[str, Any]:
         result = play(fleet, told.append)
         _show(result, view.console)
         if stay:
+            cloud = f"python -m cloud --config {fleet.cloud.config}"
+            told.append(
+                f"command a machine from another terminal: {cloud} command {_MACHINES[0]} free-vend A1"
+            )
             told.append("the books are above; Ctrl-C stops everything")
             try:
                 while not ended.wait(1.0):

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Self
 
+from cloud.commands.keys import make as make_key
 from cloud.config import InfluxSettings
 from cloud.influx import Influx as InfluxClient
 from deploy.demo.machine import Books, SimulatedMachine
@@ -31,6 +32,7 @@ class Cloud:
             f'data_dir = "{folder}/data"\n[mqtt]\nport = {broker_port}\nkeepalive_s = 5\n'
             f'[influx]\nurl = "{influx_url}"\ndatabase = "{database}"\n'
         )
+        self.keys = folder / "data" / "keys"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
@@ -95,9 +97,12 @@ class Fleet:
             self.cloud = stack.enter_context(
                 Cloud(self._folder / "cloud", self.broker.port, self.influx.url, self.influx.database)
             )
+            keys = make_key(self.cloud.keys, "desk", "operator")
             for name in self._names:
                 link = stack.enter_context(Link(self.broker.host, self.broker.port))
-                machine = stack.enter_context(SimulatedMachine(name, self._folder / name, link))
+                machine = stack.enter_context(
+                    SimulatedMachine(name, self._folder / name, link, command_keys=keys)
+                )
                 self.machines[name] = machine.start()
             self._stack = stack.pop_all()
         return self

@@ -40,10 +40,13 @@ class Books:
 class SimulatedMachine:
     """`link` is the network between this machine and the broker."""
 
-    def __init__(self, name: str, folder: Path, link: Link, motor_run_s: float = 0.3) -> None:
+    def __init__(
+        self, name: str, folder: Path, link: Link, motor_run_s: float = 0.3, command_keys: str = ""
+    ) -> None:
         self.name = name
         self.folder = folder
         self.link = link
+        self.command_keys = command_keys
         folder.mkdir(parents=True, exist_ok=True)
         # The two-euro tube does not exist: such coins go to the cashbox, as in a real changer.
         self.changer = SimChanger(tubes=(60, 60, 60, 60))
@@ -78,6 +81,7 @@ class SimulatedMachine:
             f'status_file = "{self.folder}/status.json"\nmdb_port = "{self._mdb.path}"\n'
             f'board_port = "{self._motors.path}"\nclock_wait_s = 0\nvalidator = true\nreaders = [1]\n'
             f"[mqtt]\nport = {self.link.port}\nkeepalive_s = 5\n{slots}"
+            f"[commands]\nown_clock = true\n{self.command_keys}"
         )
 
     def start(self) -> Self:

@@ -12,8 +12,8 @@ CARD_PHASES = {Phase.SESSION, Phase.AUTHORISING, Phase.REVALUING, Phase.REFUNDIN
 
 
 def sells(state: State) -> bool:
-    """Whether anything can be sold: the motors run and the journal has room."""
-    return not state.board and state.disk_ok and not state.service
+    """Whether anything can be sold: the motors run, the journal has room, nobody forbids it."""
+    return not state.board and state.disk_ok and not state.service and not state.cabinet.locked
 
 
 def takes_cash(state: State) -> bool:

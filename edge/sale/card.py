@@ -103,7 +103,8 @@ def approved(machine: Machine, state: State, event: cev.VendApproved, now_s: flo
     if card is None or card.reader != event.reader or card.choice is None:
         return unwanted(machine, state, event, now_s)
     overdue = state.deadline_s is not None and now_s > state.deadline_s
-    if card.cancelled or overdue or card.choice in state.closed:  # it came too late
+    not_sold = card.choice in state.closed or state.cabinet.locked
+    if card.cancelled or overdue or not_sold:  # it came too late
         return _refund(add_totals(state, card_in_minor=event.amount_minor), event.amount_minor, now_s)
     vend = Vend(
         slot=card.choice,

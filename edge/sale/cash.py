@@ -7,6 +7,7 @@ from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import card_room, takes_note
 from edge.sale.change import worth
+from edge.sale.operator_events import ClaimCredited
 from edge.sale.state import Phase, Stacking, State, add_totals, told
 from edge.sale.step import Machine, Step
 from edge.sale.visit_events import ClaimPaid
@@ -111,6 +112,16 @@ def claim(machine: Machine, state: State, event: ev.ClaimEntered, _now_s: float)
     number = claims.find(machine.claim_key, state.claims, event.code)
     if number is None:
         return Step(told(replace(state, wrong_claims=state.wrong_claims + 1), "this code is not known here"))
+    return _redeemed(machine, state, number)
+
+
+def claim_credited(machine: Machine, state: State, event: ClaimCredited, _now_s: float) -> Step:
+    """The operator knows the customer: wrong codes from before are forgiven."""
+    number = claims.find(machine.claim_key, state.claims, event.code)
+    return Step(state) if number is None else _redeemed(machine, state, number)
+
+
+def _redeemed(machine: Machine, state: State, number: int) -> Step:
     amount_minor = state.claims[number]
     state = replace(
         add_totals(state, redeemed_minor=amount_minor),

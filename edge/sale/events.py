@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.sale.card_events import CardEvent
+from edge.sale.operator_events import OperatorEvent
 from edge.sale.visit_events import CabinetEvent, ClockSet, Overdue, TechnicianRequest
 from shared.messages import PriceList
 
@@ -291,6 +292,6 @@ DriverEvent = (
     | CabinetEvent
 )
 TechnicianEvent = ServiceChanged | TechnicianRequest
-PersonEvent = FreeVend | TechnicianEvent
+PersonEvent = FreeVend | TechnicianEvent | OperatorEvent
 TimeEvent = Booted | AuditDue | Tick | Overdue | ClockSet
 Event = DriverEvent | PersonEvent | LinkChanged | DiskChanged | PricesWanted | TimeEvent

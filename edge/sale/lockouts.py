@@ -1,4 +1,4 @@
-"""Which slots are not sold although they hold something, and why: unfit products, motors that failed.
+"""Which slots are not sold although they hold something, and why: unfit products, motors that failed, locks.
 
 A motor that failed some times in a row is not tried on the next customer. A test vend that delivers, or the
 technician's word, ends it.
@@ -32,9 +32,15 @@ _BROKEN: Final = "out of order: please choose another product"
 
 def closed(machine: Machine, state: State) -> dict[str, str]:
     """The slots that are not sold, with the reason in the customer's words."""
-    words = {
+    broken = {
         slot: _BROKEN for slot, n in state.cabinet.failures.items() if n >= machine.policy.motor_failures
     }
+    return {**broken, **withheld(machine, state)}
+
+
+def withheld(machine: Machine, state: State) -> dict[str, str]:
+    """Those whose products nobody may have, whatever their motors do."""
+    words = {slot: f"not for sale: {reason}" for slot, reason in state.cabinet.locked_slots.items()}
     for name, climate in state.cabinet.climate.items():
         if not climate.lockout and climate.before_ns is None:
             continue

@@ -16,6 +16,7 @@ from edge.sale import (
     collection,
     devices,
     lockouts,
+    operator,
     overdue,
     payout,
     revalue,
@@ -25,6 +26,7 @@ from edge.sale import (
 )
 from edge.sale import card_events as cev
 from edge.sale import events as ev
+from edge.sale import operator_events as op
 from edge.sale import visit_events as vev
 from edge.sale.accept import let_in
 from edge.sale.state import Phase, State
@@ -146,6 +148,11 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     vev.TemperatureRead: _always(climate.read),
     vev.ClockSet: _always(climate.clock_set),
     vev.Overdue: _always(_nothing),
+    # the operator, from afar
+    op.Locked: _always(operator.lock),
+    op.Unlocked: _always(operator.unlock),
+    op.MotorTested: _only({_IDLE: vend.test}),
+    op.ClaimCredited: _only({_IDLE: cash.claim_credited, _CREDIT: cash.claim_credited}),
 }
 
 _FREE: Final = (_IDLE, _CREDIT)  # no customer, or one whose cash waits
@@ -156,10 +163,12 @@ MOVES: Final[dict[_Handler, tuple[Phase, ...]]] = {
     cash.coin: (_CREDIT, _REVALUING),
     cash.bill: (_CREDIT, _REVALUING),
     cash.claim: (_CREDIT,),
+    cash.claim_credited: (_CREDIT,),
     cash.lever: (*_FREE, _PAYING),
     vend.select: (_VENDING, _AUTHORISING),
     vend.select_by_card: (_AUTHORISING,),
     vend.free: (_VENDING,),
+    vend.test: (_VENDING,),
     vend.ended: (*_FREE, _PAYING, _REFUNDING, _CLOSING),
     vend.silent: (*_FREE, _PAYING, _CLOSING),
     card.began: (_SESSION,),

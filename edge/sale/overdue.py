@@ -22,7 +22,7 @@ def refreshed(machine: Machine, before: State, state: State) -> State:
     """What follows from other parts of the cabinet, computed anew where those have changed."""
     old, new = before.cabinet, state.cabinet
     new_climate = new.climate is not old.climate
-    if new_climate or new.failures is not old.failures:
+    if new_climate or new.failures is not old.failures or new.locked_slots is not old.locked_slots:
         state = with_cabinet(state, closed=lockouts.closed(machine, state))
     if new_climate or new.visit is not old.visit:
         times_s = (climate.due_s(machine, state), new.visit.until_s if new.visit else None)

@@ -153,7 +153,8 @@ class Climate:
 class Cabinet:
     """The machine around its devices. `climate`: by product group; `failures`: motor runs in a row that
     failed, by slot. `boot`: the start of the board that monotonic times count from; `clock_ns`: by how much a
-    trusted wall clock is ahead of monotonic time in it. The last two follow from the rest
+    trusted wall clock is ahead of monotonic time in it. `locked`: why the operator sells nothing here, and
+    `locked_slots` not those, empty where he does. The last two follow from the rest
     (edge/sale/overdue.py): after `overdue_s` something will have lasted too long.
     """
 
@@ -163,6 +164,8 @@ class Cabinet:
     failures: dict[str, int] = field(default_factory=dict)
     boot: str = ""
     clock_ns: int | None = None
+    locked: str = ""
+    locked_slots: dict[str, str] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
     overdue_s: float | None = None
 

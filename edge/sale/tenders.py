@@ -43,7 +43,7 @@ def _machine(state: State) -> str:
         return "journal disk full"
     if state.board:
         return words("motor board", state.board)
-    return "a technician is at the machine" if state.service else ""
+    return "a technician is at the machine" if state.service else state.cabinet.locked
 
 
 def _cash(state: State) -> Availability:

@@ -7,6 +7,7 @@ from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import can_change, takes_card
 from edge.sale.motor import start_motor
+from edge.sale.operator_events import MotorTested
 from edge.sale.state import Phase, State, Vend, add_totals, told
 from edge.sale.step import Machine, Step
 from edge.sale.tenders import words
@@ -17,13 +18,14 @@ from shared.fields import Tender
 
 def select(machine: Machine, state: State, event: ev.SlotSelected, now_s: float) -> Step:
     """Cash that suffices buys; without any cash a reader that can be asked first is asked."""
-    refusal = _cannot_sell(state, event.slot)
+    refusal = cannot_sell(state, event.slot)
     if refusal:
         return Step(told(state, refusal))
     if state.service:
         return visits.stayed(machine, _run(machine, state, event.slot, "test", now_s), now_s)
-    if event.slot in state.closed:
-        return Step(told(state, state.closed[event.slot]))
+    refusal = cannot_give(state, event.slot)
+    if refusal:
+        return Step(told(state, refusal))
     reader = _idle_reader(state)
     if not state.credit_minor and reader is not None:
         return card.request(machine, state, reader, event.slot, now_s)
@@ -36,7 +38,7 @@ def select(machine: Machine, state: State, event: ev.SlotSelected, now_s: float)
 def select_by_card(machine: Machine, state: State, event: ev.SlotSelected, now_s: float) -> Step:
     """A choice while a card is in the reader. Its funds are the reader's business: there are discounts."""
     assert state.card is not None
-    refusal = _cannot_sell(state, event.slot) or state.closed.get(event.slot, "")
+    refusal = cannot_give(state, event.slot)
     if state.service:
         refusal = "no sale now: a technician is at the machine"
     if refusal:
@@ -45,10 +47,17 @@ def select_by_card(machine: Machine, state: State, event: ev.SlotSelected, now_s
 
 
 def free(machine: Machine, state: State, event: ev.FreeVend, now_s: float) -> Step:
-    refusal = _cannot_sell(state, event.slot) or state.closed.get(event.slot, "")
+    refusal = cannot_give(state, event.slot)
     if refusal:
         return Step(told(state, refusal))
     return _run(machine, state, event.slot, "free", now_s)
+
+
+def test(machine: Machine, state: State, event: MotorTested, now_s: float) -> Step:
+    refusal = cannot_test(machine, state, event.slot)
+    if refusal:
+        return Step(told(state, refusal))
+    return _run(machine, state, event.slot, "test", now_s)
 
 
 def _run(machine: Machine, state: State, slot: str, tender: Tender, now_s: float) -> Step:
@@ -77,8 +86,20 @@ def _idle_reader(state: State) -> int | None:
     return next(ready, None)
 
 
-def _cannot_sell(state: State, slot: str) -> str:
-    """Why nobody can have this product now, in the customer's words; empty when somebody can."""
+def cannot_give(state: State, slot: str) -> str:
+    """Why no customer can have this product now, in his words; empty when one can."""
+    if state.cabinet.locked:
+        return f"out of service: {state.cabinet.locked}"
+    return cannot_sell(state, slot) or state.closed.get(slot, "")
+
+
+def cannot_test(machine: Machine, state: State, slot: str) -> str:
+    """Why this motor cannot be tried from afar, where anybody may take what drops."""
+    return cannot_sell(state, slot) or lockouts.withheld(machine, state).get(slot, "")
+
+
+def cannot_sell(state: State, slot: str) -> str:
+    """Why nobody can have this product now, not even as a test."""
     if slot not in state.prices.prices or slot not in state.stock:
         return "no such selection"
     if not state.disk_ok:

@@ -13,7 +13,7 @@ when the clock becomes synchronised in the same boot of the board: monotonic tim
 import fcntl
 import secrets
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from edge.store import kept
+from edge.store.kept_commands import KeptCommand, KeptCommands
+from edge.store.transaction import is_full, transaction
 from shared import codec, topics
 from shared.clock import Now, Trust
 from shared.records import SCHEMA_VERSION, Body, Header, Sale, dump_record
@@ -72,6 +74,7 @@ class Journal:
         except BaseException:
             self._lock.close()
             raise
+        self.commands = KeptCommands(self._db, self._writing)
         self.epoch, self.claim_key = self._db.execute("SELECT epoch, claim_key FROM journal").fetchone()
         self._seq, self._at_ns = self._db.execute(
             "SELECT coalesce(max(seq), 0), coalesce(max(at_ns), 0) FROM record"
@@ -99,7 +102,7 @@ class Journal:
                 raise sqlite3.DatabaseError(verdict)
         except sqlite3.DatabaseError as error:
             db.close()
-            if _is_full(error):
+            if is_full(error):
                 raise JournalFull(f"{path}: the disk is full; make room and start again") from None
             raise JournalError(
                 f"{path} is damaged ({' '.join(str(error).split())}). Nothing was changed. "
@@ -138,8 +141,12 @@ class Journal:
         (state,) = self._db.execute("SELECT state FROM journal").fetchone()
         return state  # type: ignore[no-any-return]
 
-    def commit(self, state: bytes, bodies: Sequence[Body], now: Now) -> None:
-        """Number, stamp and store the bodies and the state in one transaction, fsync included."""
+    def commit(
+        self, state: bytes, bodies: Sequence[Body], now: Now, command: KeptCommand | None = None
+    ) -> None:
+        """Number, stamp and store the bodies and the state in one transaction, fsync included; with them
+        what they mean for a command.
+        """
         with self._writing():
             seq, at_ns = self._seq, self._correct(now)
             made = (None, None) if now.trust == "synced" else (now.boot, _ns(now.monotonic_s))
@@ -160,6 +167,8 @@ class Journal:
                 "INSERT INTO record (seq, at_ns, stream, body, boot, made_ns) VALUES (?, ?, ?, ?, ?, ?)", rows
             )
             self._db.execute("UPDATE journal SET state = ?", (state,))
+            if command is not None:
+                self.commands.write(command)
         self._seq, self._at_ns = seq, at_ns
         self._has_estimates = now.trust != "synced" and (self._has_estimates or bool(rows))
         self._counts["owed"] = self._counts.get("owed", 0) + len(rows)
@@ -214,10 +223,10 @@ class Journal:
     def _writing(self) -> Iterator[None]:
         """One transaction. Raises JournalFull when the disk has no room for it."""
         try:
-            with _transaction(self._db):
+            with transaction(self._db):
                 yield
         except sqlite3.OperationalError as error:
-            if _is_full(error):
+            if is_full(error):
                 raise JournalFull("the disk is full") from None
             raise
 
@@ -235,13 +244,29 @@ class Journal:
 
         A record parked by mistake and stored later counts as stored; a stored one is never parked again.
         """
+        with self._moving():
+            for first, last in stored:
+                self._move("stored", "state <> 'stored' AND seq BETWEEN ? AND ?", (first, last))
+            for seq, reason in refused:
+                if self._move("parked", "state = 'owed' AND seq = ?", (seq,)):
+                    self._db.execute("UPDATE record SET refused = ? WHERE seq = ?", (reason, seq))
+
+    def owe_again(self, first: int, last: int, answered: Callable[[int], KeptCommand]) -> int:
+        """Records that are stored or parked are owed again, as they are; returns how many.
+
+        `answered`: the command that wanted it, once that number is known; kept in the same transaction.
+        """
+        with self._moving():
+            moved = self._move("owed", "state <> 'owed' AND seq BETWEEN ? AND ?", (first, last))
+            self.commands.write(answered(moved))
+        return moved
+
+    @contextmanager
+    def _moving(self) -> Iterator[None]:
+        """A transaction that changes the counts in memory, too: counted anew where it is undone."""
         try:
             with self._writing():
-                for first, last in stored:
-                    self._move("stored", "state <> 'stored' AND seq BETWEEN ? AND ?", (first, last))
-                for seq, reason in refused:
-                    if self._move("parked", "state = 'owed' AND seq = ?", (seq,)):
-                        self._db.execute("UPDATE record SET refused = ? WHERE seq = ?", (reason, seq))
+                yield
         except JournalFull:
             self._counts = dict(self._db.execute("SELECT state, count(*) FROM record GROUP BY state"))
             raise
@@ -270,7 +295,7 @@ class Journal:
         """Forget stored records older than `before_ns`, then the oldest events and last the oldest sales
         beyond `max_records`. Owed and parked records and the newest record always stay. Returns how many.
         """
-        with _transaction(self._db):
+        with transaction(self._db):
             gone = self._db.execute(
                 "DELETE FROM record WHERE state = 'stored' AND at_ns < ? AND seq < ?", (before_ns, self._seq)
             ).rowcount
@@ -305,34 +330,8 @@ def _trust(now: Now, at_ns: int, wall_ns: int) -> Trust:
 
 
 def _create(db: sqlite3.Connection) -> None:
-    with _transaction(db):
+    with transaction(db):
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
         made = (secrets.token_hex(6), secrets.token_bytes(32))
         db.execute("INSERT INTO journal (id, epoch, claim_key) VALUES (1, ?, ?)", made)
-
-
-class _transaction:  # noqa: N801  # reads as a statement
-    """BEGIN IMMEDIATE … COMMIT; rolled back on any exception, one in COMMIT included."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    return (
-        error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL if hasattr(error, "sqlite_errorcode") else False
-    )

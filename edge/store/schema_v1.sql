@@ -4,6 +4,7 @@ CREATE TABLE journal (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
     epoch TEXT NOT NULL,               -- identity of this file's numbers, made with the file
     claim_key BLOB NOT NULL,           -- secret of its claim codes, made with the file
+    commands_over_ns INTEGER NOT NULL DEFAULT 0,  -- commands with a deadline up to this are over
     state BLOB                         -- the sale machine's state after the last step, NULL before the first
 ) STRICT;
 
@@ -22,5 +23,15 @@ CREATE INDEX record_owed ON record (stream, seq) WHERE state = 'owed';
 CREATE INDEX record_unsettled ON record (state, seq) WHERE state <> 'stored';
 
 CREATE INDEX record_estimated ON record (seq) WHERE made_ns IS NOT NULL;
+
+CREATE TABLE command (
+    id         TEXT PRIMARY KEY,       -- never carried out again while it is here
+    at_ns      INTEGER NOT NULL,       -- when it came
+    key        TEXT NOT NULL,          -- who signed it
+    name       TEXT NOT NULL,
+    expires_ns INTEGER NOT NULL,
+    digest     TEXT NOT NULL,          -- of the message
+    reply      BLOB                    -- the bytes that are sent, NULL while it is being carried out
+) STRICT;
 
 PRAGMA user_version = 1;

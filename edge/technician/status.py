@@ -51,6 +51,8 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "records", f"{status['owed']} owed, {status['stored']} stored, {status['parked']} parked"
     yield "sold", f"{status['sales']} for {amount(status['sold_minor'])}"
     yield "prices", f"list {status['price_version']}"
+    if refused := status.get("commands_refused"):
+        yield "commands", "refused: " + ", ".join(f"{n} {code}" for code, n in sorted(refused.items()))
     slots = {
         slot: f"{count} left at {amount(status['prices'][slot])}{_closed(status['closed'].get(slot))}"
         for slot, count in status["stock"].items()
@@ -59,7 +61,7 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _closed(reason: str | None) -> str:
-    return f", not sold: {reason}" if reason else ""
+    return f" ({reason})" if reason else ""
 
 
 def _tender(availability: Mapping[str, Any]) -> str:

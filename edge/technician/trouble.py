@@ -6,6 +6,7 @@ EXIT_TROUBLE: Final = 1
 EXIT_SETTINGS: Final = 2  # as click's own word for wrong usage
 EXIT_RUNNING: Final = 3  # the machine runs, and this needs it stopped
 EXIT_JOURNAL: Final = 4
+EXIT_RESTART: Final = 5  # a command ended it; not 0, so that whatever supervises it starts it again
 
 
 class CommandError(Exception):

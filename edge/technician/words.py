@@ -101,7 +101,11 @@ def _by_hand(moved: m.CoinsLoaded | m.CoinsTaken, verb: str) -> str:
 
 
 def _lockout(body: v.Lockout) -> str:
-    what = f"{'product group' if body.scope == 'group' else 'slot'} {body.name}"
+    what = {
+        "group": f"product group {body.name}",
+        "slot": f"slot {body.name}",
+        "machine": "the whole machine",
+    }[body.scope]
     sold = "not sold any more" if body.event == "began" else "sold again"
     return f"{what} is {sold}: {spoken(body.reason)}"
 

@@ -71,6 +71,20 @@ def test_what_is_published_arrives_in_order(broker: Broker, protocol: Protocol) 
     run(test)
 
 
+def test_a_request_says_where_its_answer_goes_and_when_it_is_over(broker: Broker) -> None:
+    async def test() -> None:
+        async with connect(broker) as cloud, connect(broker, name="machine") as machine:
+            await machine.subscribe(TOPIC, 1)
+            request = mqtt.Request("vend/v1/m1/reply", b"\xab" * 16, 60)
+            await cloud.publish(TOPIC, b"x", qos=1, retain=False, content_type="a/b", request=request)
+            (taken,) = await take(machine, 1)
+            assert taken.properties["ResponseTopic"] == "vend/v1/m1/reply"
+            assert taken.properties["CorrelationData"] == "ab" * 16
+            assert 55 <= int(taken.properties["MessageExpiryInterval"]) <= 60
+
+    run(test)
+
+
 def test_small_packets_leave_at_once(broker: Broker) -> None:
     async def test() -> None:
         async with connect(broker) as cloud:

@@ -11,6 +11,8 @@ from edge.motors.xy_cabinet import SENSOR
 from edge.sale.state import SlotSetting
 from edge.sale.step import ProductGroup
 from shared.settings import SettingsError, load
+from tests.signing import KEYS as KEYS_IN_USE
+from tests.signing import public_hex
 
 BASE = """
 machine = "m1"
@@ -95,3 +97,40 @@ def test_what_spoils(tmp_path: Path) -> None:
 def test_mistakes_are_refused_in_words(tmp_path: Path, top: str, rest: str, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         settings(tmp_path, top, rest)
+
+
+KEYS = f"""
+[[commands.keys]]
+name = "desk"
+role = "operator"
+public_key = "{public_hex("operator")}"
+[[commands.keys]]
+name = "van"
+role = "technician"
+public_key = "{public_hex("technician")}"
+"""
+
+
+def test_keys_of_commands(tmp_path: Path) -> None:
+    authority = settings(tmp_path, rest=KEYS + SLOT).commands.authority()
+    assert {name: key.role for name, key in authority.keys.items()} == {
+        "desk": "operator",
+        "van": "technician",
+    }
+    assert authority.keys["desk"].public == KEYS_IN_USE["operator"].public
+    assert not settings(tmp_path).commands.authority().keys
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ('"van"', '"desk"', "two keys have the same name"),
+        (public_hex("technician"), public_hex("operator"), "two keys have the same public_key"),
+        ('"technician"', '"boss"', "role"),
+        (public_hex("technician"), "ab", "public_key"),
+        ('"van"', '"Van 1"', "name"),
+    ],
+)
+def test_keys_that_cannot_be_used(tmp_path: Path, old: str, new: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        settings(tmp_path, rest=KEYS.replace(old, new) + SLOT)

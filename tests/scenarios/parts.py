@@ -9,6 +9,7 @@ from edge.mdb.frame import Block, Reply, Silence
 from edge.sale.step import Policy, ProductGroup
 from edge.sim.bus import SimPeripheral, VirtualBus
 from edge.store.journal import Journal, JournalFull
+from edge.store.kept_commands import KeptCommand
 from shared.clock import Now
 from shared.records import Body
 
@@ -60,10 +61,12 @@ class WatchedJournal(Journal):
     full = False
     committed: Callable[[Sequence[Body]], None]
 
-    def commit(self, state: bytes, bodies: Sequence[Body], now: Now) -> None:
+    def commit(
+        self, state: bytes, bodies: Sequence[Body], now: Now, command: KeptCommand | None = None
+    ) -> None:
         if self.full:
             raise JournalFull("the disk is full")
-        super().commit(state, bodies, now)
+        super().commit(state, bodies, now, command)
         self.committed(bodies)
 
 

@@ -15,7 +15,9 @@ from pydantic import TypeAdapter
 from edge.sale import card_events as cev
 from edge.sale import effects as act
 from edge.sale import events as ev
+from edge.sale import operator_events as op
 from edge.sale.machine import step
+from edge.sale.operator import Commanded, refusal
 from edge.sale.state import Phase, SlotSetting, State
 from edge.sale.step import Machine, Policy
 from edge.sale.visit_events import ClaimPaid, DoorChanged, GroupReleased, SlotReleased
@@ -139,7 +141,7 @@ class Floor:
     def _perform(self, effect: act.Effect, event: ev.Event) -> None:
         match effect:
             case act.RunMotor(slot):
-                assert isinstance(event, ev.SlotSelected | cev.VendApproved | ev.FreeVend)
+                assert isinstance(event, ev.SlotSelected | cev.VendApproved | ev.FreeVend | op.MotorTested)
                 assert not self.motor, "a motor is started while one runs"
                 self._may_run(slot, event)
                 self.motor = slot
@@ -163,9 +165,12 @@ class Floor:
         assert self.state.vend is not None
         is_test = self.state.vend.tender == "test"
         assert is_test or slot not in self.state.closed, "a slot that is not for sale"
+        assert is_test or not self.state.cabinet.locked, "a machine that is locked"
         assert is_test or slot not in cabinet.FRESH.slots or not self.cabinet.spoiled
         if self.state.service:
             assert is_test or not isinstance(event, ev.SlotSelected), "a sale in a visit"
+        if isinstance(event, op.MotorTested):
+            assert slot not in self.state.cabinet.locked_slots
 
     def _settle_bill(self, *, stack: bool) -> None:
         if self.escrow is None:
@@ -266,6 +271,17 @@ class Floor:
     def free(self) -> None:
         self.feed(ev.FreeVend(self.random.choice([*PRICES])))
 
+    def operator(self) -> None:
+        """From afar, a command that was not refused."""
+        slot, code = self.random.choice([*PRICES]), self.random.choice([*self.codes, "0001-000000"])
+        whole = self.random.random() < 0.3
+        lock = op.Locked(None if whole else slot, "")
+        unlock = op.Unlocked(lock.slot)
+        wishes: list[Commanded] = [lock, unlock, unlock, op.MotorTested(slot), op.ClaimCredited(code)]
+        event = self.random.choice(wishes)
+        if not refusal(self.machine, self.state, event):
+            self.feed(event)
+
     def technician(self) -> None:
         self.feed(ev.ServiceChanged(self.random.random() < 0.3))
 
@@ -289,6 +305,7 @@ class Floor:
                 motor, card = self.motor, self.state.card
                 self.feed(cev.VendApproved(reader.number, amount))
                 cancelled |= card is not None and card.choice in self.state.closed
+                cancelled |= bool(self.state.cabinet.locked)
                 assert bool(self.motor) is not cancelled or motor, "a late approval never vends"
             else:
                 self.feed(cev.VendDenied(reader.number, "declined"))
@@ -566,6 +583,7 @@ ACTIONS: dict[Callable[[Floor], None], int] = {
     Floor.free: 1,
     Floor.pay_claim: 1,
     Floor.technician: 1,
+    Floor.operator: 2,
     Floor.show_card: 14,
     Floor.reader_answers: 25,
     Floor.reader_fails: 2,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from edge.sale import card_events as cev
 from edge.sale import events as ev
+from edge.sale import operator_events as op
 from edge.sale import visit_events as vev
 from edge.sale.machine import TABLE, step
 from edge.sale.state import Phase, State
@@ -123,6 +124,10 @@ EVENTS: dict[type, ev.Event] = {
         vev.Collected("bag 7"),
         vev.GroupReleased("fresh"),
         vev.SlotReleased("A1"),
+        op.Locked(None, "flood"),
+        op.Unlocked(None),
+        op.MotorTested("B1"),
+        op.ClaimCredited("12"),
     )
 }
 

@@ -139,7 +139,7 @@ def test_a_motor_that_fails_again_and_again_closes_its_slot_until_it_is_released
         eventually(lambda: "not delivered" in running.status()["message"])
         running.changer.press_lever()
     eventually(lambda: running.status()["phase"] == "idle")
-    assert "A1  200 left at 1.50 EUR, not sold: out of order" in edge(running, "status").stdout
+    assert "A1  200 left at 1.50 EUR (out of order" in edge(running, "status").stdout
     assert "begin a visit first" in edge(running, "release", "--slot", "A1").stderr
     for words in (("visit", "begin"), ("release", "--slot", "A1"), ("visit", "end")):
         assert edge(running, *words).exit_code == 0

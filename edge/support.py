@@ -1,0 +1,43 @@
+"""What the machine says of itself when it is asked from afar: a small map of plain values."""
+
+from edge.sale.state import State
+from edge.sale.step import Machine
+from edge.sale.tenders import availability
+from edge.store.journal import Journal
+from shared.messages import Availability
+
+MAX_SLOTS = 40  # that are closed; of the others only the number is told
+
+
+def picture(machine: Machine, state: State, journal: Journal) -> dict[str, str | int]:
+    """`device.*`: what is wrong with each, empty where nothing is. `closed.*`: slots that are not sold."""
+    counts = journal.counts
+    devices = {
+        "changer": state.changer,
+        "validator": state.validator,
+        "board": state.board,
+        **{f"reader_{number}": reader.reason for number, reader in state.readers.items()},
+    }
+    closed = dict(sorted(state.closed.items())[:MAX_SLOTS])
+    return {
+        "software": machine.software,
+        "epoch": journal.epoch,
+        "phase": state.phase.value,
+        "message": state.message[:256],
+        "credit_minor": state.credit_minor,
+        "price_version": state.prices.version,
+        "owed": counts.owed,
+        "stored": counts.stored,
+        "parked": counts.parked,
+        "visit": int(state.service),
+        "locked": state.cabinet.locked,
+        "slots_closed": len(state.closed),
+        **{f"device.{name}": reason for name, reason in devices.items()},
+        **{f"tender.{tender}": _words(able) for tender, able in availability(state).items()},
+        **{f"closed.{slot}": words for slot, words in closed.items()},
+    }
+
+
+def _words(able: Availability) -> str:
+    word = "yes" if able.available else "no"
+    return f"{word}: {able.reason}" if able.reason else word
