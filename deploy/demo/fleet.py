@@ -21,22 +21,37 @@ WAIT_LIMIT_S: Final = 30.0
 
 
 class Cloud:
-    """The cloud process and its command line."""
+    """The cloud process and its command line. Several may share a folder: `name` is that of the log."""
 
-    def __init__(self, folder: Path, broker_port: int, influx_url: str, database: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker_port: int,
+        influx_url: str,
+        database: str,
+        *,
+        name: str = "cloud",
+        health_port: int | None = None,
+        worker: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.config = folder / "cloud.toml"
+        self.log = folder / f"{name}.log"
+        self._run = ("run", "--worker") if worker else ("run",)
+        self.config = folder / f"{name}.toml"
         self.config.write_text(
             f'data_dir = "{folder}/data"\n[mqtt]\nport = {broker_port}\nkeepalive_s = 5\n'
             f'[influx]\nurl = "{influx_url}"\ndatabase = "{database}"\n'
         )
+        if health_port is not None:
+            with self.config.open("a") as config:
+                config.write(f'[health]\nlisten = "127.0.0.1:{health_port}"\n')
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        with (self.folder / "cloud.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cloud", "--config", str(self.config), "run"],
+                [sys.executable, "-m", "cloud", "--config", str(self.config), *self._run],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
