@@ -92,10 +92,20 @@ class Cloud:
         return json.loads(self.command(*words, "--json"))
 
 
-class Fleet:
-    """All parts, started and stopped in order. Machines reach the broker through links that can be cut."""
+def _is_connected(cloud: Cloud) -> bool:
+    return "connected to" in cloud.log.read_text()
 
-    def __init__(self, folder: Path, names: Sequence[str], broker_settings: str | None = None) -> None:
+
+class Fleet:
+    """All parts, started and stopped in order. Machines reach the broker through links that can be cut.
+
+    `workers`: cloud processes beside the one that has the desk.
+    """
+
+    def __init__(
+        self, folder: Path, names: Sequence[str], broker_settings: str | None = None, workers: int = 0
+    ) -> None:
+        self._workers = workers
         self._stack = ExitStack()
         self._folder = folder
         self._names = names
@@ -107,9 +117,11 @@ class Fleet:
         with ExitStack() as stack:
             stack.enter_context(self.broker)
             stack.enter_context(self.influx)
-            self.cloud = stack.enter_context(
-                Cloud(self._folder / "cloud", self.broker.port, self.influx.url, self.influx.database)
-            )
+            where = (self._folder / "cloud", self.broker.port, self.influx.url, self.influx.database)
+            self.cloud = stack.enter_context(Cloud(*where))
+            for number in range(self._workers):
+                worker = Cloud(*where, name=f"worker-{number + 1}", worker=True)
+                wait_for("the worker", partial(_is_connected, stack.enter_context(worker)))
             for name in self._names:
                 link = stack.enter_context(Link(self.broker.host, self.broker.port))
                 machine = stack.enter_context(SimulatedMachine(name, self._folder / name, link))
