@@ -8,6 +8,7 @@ import click
 
 from cloud import app, logs
 from cloud.cli.common import said
+from cloud.cli.csv_files import csv_files
 from cloud.cli.machines import dead_letters, machines
 from cloud.cli.prices import prices
 from cloud.config import CloudSettings
@@ -44,7 +45,7 @@ def run(settings: CloudSettings, *, worker: bool) -> None:
         asyncio.run(app.run(settings, worker=worker))
 
 
-for command in (prices, machines, dead_letters):
+for command in (prices, machines, dead_letters, csv_files):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -30,6 +30,10 @@ _STORED: Final = 204
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class QueryError(Exception):
+    """A query was not answered, or not in full; the text says what to do."""
+
+
 class Verdict(Enum):
     POISON = "poison"  # somewhere in the batch: halve it until the guilty line stands alone
     TOO_LARGE = "too_large"  # halve it
@@ -129,20 +133,33 @@ class Influx:
         await self._client.close()
 
     async def query(self, influxql: str) -> list[dict[str, Any]]:
-        """All series of one InfluxQL statement, rows as maps with their tags; times in ns."""
-        answer = await self._client.api_client.call_api(
-            "/query",
-            "GET",
-            query_params=[("db", self._settings.database), ("epoch", "ns"), ("q", influxql)],
-            response_type=object,
-            auth_settings=[],
-            _return_http_data_only=True,
-        )
+        """All series of one InfluxQL statement, rows as maps with their tags; times in ns.
+
+        Raises QueryError, also where the answer is not the whole one.
+        """
         rows = []
-        for series in answer["results"][0].get("series", ()):
+        for series in _series(await self._ask(influxql)):
             tags = series.get("tags", {})
             rows += [tags | dict(zip(series["columns"], values, strict=True)) for values in series["values"]]
         return rows
+
+    async def _ask(self, influxql: str) -> object:
+        try:
+            return await self._client.api_client.call_api(
+                "/query",
+                "GET",
+                query_params=[("db", self._settings.database), ("epoch", "ns"), ("q", influxql)],
+                response_type=object,
+                auth_settings=[],
+                _return_http_data_only=True,
+            )
+        except ApiException as error:
+            raise QueryError(
+                f"InfluxDB refuses the query ({error.status} {_words(error)}); check username, secret"
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            words = str(error) or type(error).__name__
+            raise QueryError(f"InfluxDB does not answer ({words}); check url, and whether it runs") from None
 
     async def write(self, lines: Sequence[str]) -> dict[int, str]:
         """Write all lines; returns index and reason of those that the database will never take."""
@@ -198,6 +215,19 @@ class Influx:
             )
         except (ApiException, aiohttp.ClientError, OSError) as error:
             _log.info("database %s not created: %s", self._settings.database, type(error).__name__)
+
+
+def _series(answer: object) -> list[dict[str, Any]]:
+    """An error may come with status 200, and so may half of the rows."""
+    if not isinstance(answer, dict) or not answer.get("results"):
+        raise QueryError("what answers is no InfluxDB; check url")
+    result = answer["results"][0]
+    if "error" in result:
+        raise QueryError(f"InfluxDB cannot answer: {str(result['error'])[:200]}")
+    series: list[dict[str, Any]] = result.get("series", [])
+    if any(one.get("partial") for one in series):
+        raise QueryError("InfluxDB cuts its answers off; set max-row-limit = 0 in its configuration")
+    return series
 
 
 def _words(error: ApiException) -> str:

@@ -4,7 +4,7 @@ Every value of a label is in the table and there from the start, at 0; anything 
 neither a machine nor whoever sends rubbish makes a series. The registry is the object's, not the program's.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -14,6 +14,7 @@ from shared import topics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 OTHER: Final = "other"
+_Made = Counter | Gauge | Histogram
 _PREFIX: Final = "vend_cloud"
 _WORK_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _LAG_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 60.0, 300.0, 3_600.0, 86_400.0, 604_800.0)
@@ -119,12 +120,12 @@ class Metrics:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._rows = {row.name: row for row in METRICS}
-        self._made = {row.name: self._make(row) for row in METRICS}
+        self._made = {key: made for row in METRICS for key, made in self._make(row)}
 
-    def _make(self, row: Metric) -> Counter | Gauge | Histogram:
+    def _make(self, row: Metric) -> Iterator[tuple[tuple[str, str], _Made]]:
+        """By name and value of the label."""
         names = (row.label,) if row.label else ()
-        made: Counter | Gauge | Histogram
+        made: _Made
         match row.kind:
             case "counter":
                 made = Counter(row.full_name, row.what, names, registry=self._registry)
@@ -132,9 +133,10 @@ class Metrics:
                 made = Gauge(row.full_name, row.what, names, registry=self._registry)
             case "histogram":
                 made = Histogram(row.full_name, row.what, names, buckets=row.buckets, registry=self._registry)
+        if not row.label:
+            yield (row.name, ""), made
         for value in row.values:
-            made.labels(value)
-        return made
+            yield (row.name, value), made.labels(value)
 
     def count(self, name: str, more: float = 1, value: str = "") -> None:
         """`value`: of the metric's label."""
@@ -149,15 +151,12 @@ class Metrics:
 
     def read(self, name: str, look: Callable[[], float]) -> None:
         """What this gauge shows is asked for whenever somebody looks at it."""
-        gauge = self._made[name]
+        gauge = self._made[name, ""]
         assert isinstance(gauge, Gauge)
         gauge.set_function(look)
 
-    def _child(self, name: str, value: str) -> Counter | Gauge | Histogram:
-        made, values = self._made[name], self._rows[name].values
-        if not values:
-            return made
-        return made.labels(value if value in values else OTHER)
+    def _child(self, name: str, value: str) -> _Made:
+        return self._made.get((name, value)) or self._made[name, OTHER]
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
