@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.setup import acl, sale_doc
+from deploy.setup import acl, figures_doc, sale_doc
 from shared import codec
 from shared.records import Body
 
@@ -90,6 +90,12 @@ def test_broker_rights_are_the_topic_table() -> None:
 def test_the_page_of_the_sale_is_its_table() -> None:
     assert (ROOT / "docs/sale.md").read_text() == sale_doc.text(), (
         "python -m deploy.setup.sale_doc > docs/sale.md"
+    )
+
+
+def test_the_page_of_metrics_and_spreadsheets_is_their_tables() -> None:
+    assert (ROOT / "docs/figures.md").read_text() == figures_doc.text(), (
+        "python -m deploy.setup.figures_doc > docs/figures.md"
     )
 
 
