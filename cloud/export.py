@@ -1,8 +1,8 @@
 """Points of a period, in the order of their times and in pages: memory holds one page of each measurement.
 
 InfluxQL on `/query`, so 1.x, 2.x and 3 answer alike. A page ends before a nanosecond that may not be whole,
-and the next one begins with it: every point comes once. It asks for a day at a time, because InfluxDB 3 refuses
-a query over many files, and for more where nothing is.
+and the next one begins with it: every point comes once. A day is asked for at a time, because InfluxDB 3
+refuses a query over many files, and more where nothing is.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

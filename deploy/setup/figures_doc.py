@@ -1,4 +1,4 @@
-"""Write the tables of metrics and spreadsheets as a page: python -m deploy.setup.figures_doc > docs/figures.md"""
+"""Write metrics and spreadsheets as a page: python -m deploy.setup.figures_doc > docs/figures.md"""
 
 import sys
 from collections.abc import Iterator
@@ -10,39 +10,43 @@ from cloud.sheets import SHEETS
 _HEAD: Final = """\
 # Figures of the cloud
 
-The tables are printed from `cloud/metrics.py` and `cloud/sheets.py` by `python -m deploy.setup.figures_doc`: do
-not edit.
+The tables are printed from `cloud/metrics.py` and `cloud/sheets.py` by `python -m deploy.setup.figures_doc`:
+do not edit.
 
 ## Health
 
-With `[health] listen = "127.0.0.1:9108"` in its settings, `vend-cloud run` answers over HTTP on this computer:
+With `[health] listen = "127.0.0.1:9108"` in the settings, `vend-cloud run` answers over HTTP:
 
-| path | what |
-|---|---|
-| `/live` | 200 while the process turns. |
-| `/ready` | 200 while it does its work; else 503 and, in words and by part, why not: `broker` not connected, `influx` \
-away or refusing, `disk` full, `batch` under way for more than a minute. |
-| `/metrics` | The figures below, for Prometheus. |
+- `/live`: 200 while the process turns.
+- `/ready`: 200 while it does its work, else 503 and why not, in words and by part: `broker` not connected,
+  `influx` away or refusing, `disk` full, `batch` under way for more than a minute. InfluxDB and the disk are
+  known from what was written last.
+- `/metrics`: the figures below, for Prometheus.
 
-InfluxDB and the disk are known from the last thing that was written. Log lines on stderr are JSON objects, or words
-on a terminal (`log` in the settings). Fields stand beside the sentence: `machine`, `epoch`, `topic`, `code`, `count`.
+Log lines on stderr are JSON objects, or words on a terminal (`log` in the settings). Fields stand beside the
+sentence: `machine`, `epoch`, `topic`, `code`, `count`.
 
-Several processes: start `vend-cloud run` as often as you like on one data_dir; records are shared out among all, one
-process has the desk (prices, and what machines say of themselves), another one takes it over when that one ends.
-`vend-cloud run --worker` never takes it: for other computers, with a data_dir of their own. Every process needs its own
-address: `VEND_CLOUD_HEALTH__LISTEN=127.0.0.1:9109`. `machines_online` and `prices_waiting` read the data_dir, so all
-processes on it show the same.
+## Several processes
+
+Start `vend-cloud run` as often as you like on one data_dir. Records are shared out among all; one process has
+the desk (prices, and what machines say of themselves), and another one takes it when that one ends.
+`vend-cloud run --worker` never takes it: for other computers, with a data_dir of their own. Every process
+needs its own address: `VEND_CLOUD_HEALTH__LISTEN=127.0.0.1:9109`. Prices waiting and machines online are read
+from the data_dir, so all processes on it show the same two figures.
+
+## Metrics
 
 """
 _SHEETS_HEAD: Final = """\
 
 ## Spreadsheets
 
-`vend-cloud csv SHEET --from 2026-09-01 --to 2026-09-30 [--machine ID] [--timezone Europe/Vilnius] [--output FILE]`
+    vend-cloud csv sales --from 2026-09-01 --to 2026-09-30
+                         [--machine ID] [--timezone Europe/Vilnius] [--output FILE]
 
-Both days are included; days and times are UTC unless a time zone is named. UTF-8, commas, a decimal point. Amounts are
-in major units (1.50), a column beside them says of which currency: sum one currency at a time. A text that begins like
-a formula has a `'` before it.
+Both days are included; days and times are UTC unless a time zone is named. UTF-8, commas, a decimal point.
+Amounts are in major units (1.50), and a column says of which currency: sum one currency at a time. A text
+that begins like a formula has a `'` before it.
 """
 
 

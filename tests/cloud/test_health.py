@@ -17,6 +17,7 @@ from cloud.health import serving
 from cloud.watch import Watch
 from deploy.demo.fleet import Cloud
 from deploy.demo.servers import Broker, free_port
+from deploy.demo.servers import Influx as InfluxServer
 from shared import topics
 from shared.messages import Status
 from shared.settings import SettingsError
@@ -97,8 +98,8 @@ def test_a_sale_and_rubbish_are_seen_in_the_figures(cloud: Observed, broker: Bro
 
 
 def test_why_it_is_not_ready(tmp_path: Path, machine: str) -> None:
-    broker = Broker(tmp_path / "broker")
-    with Observed(tmp_path / "cloud", broker.port, "http://127.0.0.1:9", "vending") as cloud:
+    broker, influx = Broker(tmp_path / "broker"), InfluxServer(tmp_path / "influxd")
+    with Observed(tmp_path / "cloud", broker.port, influx.url, influx.database) as cloud:
         eventually(cloud.answers)
         eventually(lambda: "refused" in cloud.ready()[1]["words"])
         status, body = cloud.ready()
@@ -110,9 +111,12 @@ def test_why_it_is_not_ready(tmp_path: Path, machine: str) -> None:
             eventually(lambda: cloud.ready()[0] == 503)
             (trouble,) = cloud.ready()[1]["troubles"]
             assert trouble["part"] == "influx"
-            assert "127.0.0.1:9" in trouble["words"]
+            assert influx.url.removeprefix("http://") in trouble["words"]
             assert cloud.figure("influx_retries_total", reason="away") >= 1
             assert cloud.get("/live")[0] == 200
+            with influx:
+                eventually(lambda: far.stored() == {1})
+                assert cloud.ready()[1]["words"] == "all is well"
         eventually(lambda: {t["part"] for t in cloud.ready()[1]["troubles"]} >= {"broker"})
         assert cloud.figure("broker_reconnects_total") > 1
 

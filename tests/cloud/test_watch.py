@@ -102,6 +102,15 @@ def test_hostile_senders_make_no_series() -> None:
     assert figures(watch).keys() == before
 
 
+def test_a_code_that_the_table_lacks_counts_as_other() -> None:
+    watch = Watch()
+    before = figures(watch)
+    watch.metrics.count("dead_letters_total", 2, "m1\nforged 1")
+    assert {key for key, n in figures(watch).items() if n != before.get(key)} == {
+        ("dead_letters_total", "other")
+    }
+
+
 def test_every_reason_of_the_program_is_in_the_table() -> None:
     values = {row.name: set(row.values) for row in METRICS}
     assert {verdict.value for verdict in Verdict} == values["influx_retries_total"]
