@@ -15,12 +15,13 @@ from shared.messages import PriceList, Status
 from tests.backlog import owe_sales
 from tests.bench.backlog import Half
 from tests.cloud.far_end import Machine
-from tests.cloud.records import EPOCH
+from tests.cloud.records import EPOCH, sale
 from tests.cloud.test_health import Observed
 from tests.helpers import eventually
 
 NAMES = [f"m{number}" for number in range(10)]
 EACH = 1_000
+FLEET_SALE = re.compile(rb"vend/v1/m\d/sale")
 ONLINE = Status(online=True, since_ns=1, epoch=EPOCH, software="1", tenders={})
 
 
@@ -56,13 +57,25 @@ def test_one_killed_and_one_stopped_under_load(tmp_path: Path) -> None:
         second = started("second")
         eventually(lambda: "another process has the desk" in second.log.read_text())
         eventually(lambda: worker.answers() and worker.ready()[0] == 200)
+        # Each message is one process's, and each process has some.
+        with Machine("lone", broker.port) as far:
+            for seq in range(1, 7):
+                far.send(sale("lone", seq))
+            eventually(lambda: far.stored() == set(range(1, 7)))
+        taken = [process.figure("messages_total", topic="sale") for process in (first, worker, second)]
+        assert sum(taken) == 6
+        assert all(taken)
+        books["lone"] = Books(6, 6 * 150)
+
         machines.hears("ready")
         machines.go()
         archive = tmp_path / "cloud" / "data" / "archive"
-        eventually(lambda: sum(b"/sale" in path.read_bytes() for path in archive.iterdir()) == 3)
+        eventually(lambda: sum(bool(FLEET_SALE.search(path.read_bytes())) for path in archive.iterdir()) == 3)
         first.kill()
         worker.stop()
-        assert sum(b.sales for b in stored(influx.url, influx.database).values()) < EACH * len(NAMES)
+        assert sum(b.sales for b in stored(influx.url, influx.database).values()) < EACH * len(
+            NAMES
+        )  # in the middle
         machines.hears("nothing owed")
         machines.end()
 
@@ -74,7 +87,9 @@ def test_one_killed_and_one_stopped_under_load(tmp_path: Path) -> None:
             assert counts.stored >= EACH
         by_process = archived(archive)
         assert len(by_process) == 3
-        assert set().union(*by_process.values()) == {(n, s) for n in NAMES for s in range(1, EACH + 1)}
+        assert set().union(*by_process.values()) == {
+            (name, seq) for name, kept in books.items() for seq in range(1, kept.sales + 1)
+        }
 
         # The one that waited for the desk has it, with all that belongs to it.
         with Machine("m0", broker.port) as far:
