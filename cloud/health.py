@@ -4,6 +4,7 @@
 Nothing here changes anything, and nothing of it is secret.
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -38,9 +39,10 @@ async def _start(runner: web.AppRunner, host: str, port: int) -> None:
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         raise SettingsError(
-            f"health.listen: {host} port {port} cannot be used ({error.strerror}); every process needs its"
-            f" own, such as VEND_CLOUD_HEALTH__LISTEN=127.0.0.1:{port + 1}"
+            f"health.listen: {host} port {port} cannot be used ({why}); every process needs its own, such as"
+            f" VEND_CLOUD_HEALTH__LISTEN=127.0.0.1:{port + 1}"
         ) from None
 
 

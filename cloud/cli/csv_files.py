@@ -128,7 +128,13 @@ async def _write(
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:
-        yield sys.stdout
+        try:
+            yield sys.stdout
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise  # whoever reads has enough; click ends quietly
+        except OSError as error:
+            raise ValueError(f"stdout cannot be written ({error.strerror})") from None
         return
     part = output.with_name(f"{output.name}.part")
     try:
