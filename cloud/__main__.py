@@ -1,16 +1,16 @@
 """`vend-cloud`: the operator's command line. Data on stdout, talk on stderr; 0 ok, 1 trouble, 2 usage."""
 
 import asyncio
-import logging
 import sys
 from pathlib import Path
 
 import click
 
-from cloud import app
+from cloud import app, logs
 from cloud.cli import identities
 from cloud.cli.commands import command, command_key, commands
 from cloud.cli.common import said
+from cloud.cli.csv_files import csv_files
 from cloud.cli.machines import dead_letters, machines
 from cloud.cli.prices import prices
 from cloud.config import CloudSettings
@@ -33,16 +33,23 @@ def main(context: click.Context, config: Path) -> None:
 
 
 @main.command()
+@click.option("--worker", is_flag=True, help="Take in and confirm records, and nothing else.")
 @click.pass_obj
-def run(settings: CloudSettings) -> None:
-    """Take in sales, confirm them, publish prices, until told to stop."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+def run(settings: CloudSettings, *, worker: bool) -> None:
+    """Take in sales, confirm them, publish prices, until told to stop.
+
+    It may be started several times: records are shared out among all. On one data_dir one process publishes
+    prices and listens to what machines say of themselves; another one takes over when it ends, unless it is a
+    --worker. On other computers, with a data_dir of their own, start workers only.
+    """
+    logs.configure(settings.log)
     with said():
-        asyncio.run(app.run(settings))
+        asyncio.run(app.run(settings, worker=worker))
 
 
-for each in (prices, machines, dead_letters, command, commands, command_key, *identities.COMMANDS):
-    main.add_command(each)
+PARTS = (prices, machines, dead_letters, csv_files, command, commands, command_key, *identities.COMMANDS)
+for part in PARTS:
+    main.add_command(part)
 
 if __name__ == "__main__":
     main()

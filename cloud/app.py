@@ -1,4 +1,4 @@
-"""The one place that builds the cloud process: ingest, prices and commands, on one connection at a time.
+"""The one place that builds the cloud process: ingest and desk, on one connection at a time.
 
 Every connection is new and its session clean: what was not acknowledged comes again from the broker or from
 the machines. A batch under way when the connection breaks is dropped for the same reason. One thread, `disk`,
@@ -11,9 +11,10 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Final
 
 from aiomqtt import MqttError
@@ -23,12 +24,15 @@ from cloud.commands.sender import send_commands
 from cloud.commands.table import CommandTable
 from cloud.config import CloudSettings
 from cloud.database import make
+from cloud.desk import Seat, keep_desk
+from cloud.health import serving
 from cloud.identity.register import Register
 from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import publish_prices
 from cloud.store import Store
+from cloud.watch import Watch
 from shared import codec, topics
 from shared.messages import Receipt
 from shared.settings import MqttSettings
@@ -39,28 +43,51 @@ _BATCH_BYTES: Final = 1024 * 1024  # about 5,000 sales: a good request for Influ
 _BACKOFF_FIRST_S: Final = 0.25
 _BACKOFF_LIMIT_S: Final = 10.0
 _NAME: Final = topics.CLOUD_USER
+Desk = Callable[[Connection], Coroutine[None, None, None]]
+# Shared out among all processes. Retained messages do not reach shared subscriptions: those are the desk's.
+_SHARED: Final = [topic for topic in topics.heard_by(_NAME) if not topic.retained]
 
 
-async def run(settings: CloudSettings) -> None:
-    """Until SIGTERM or SIGINT. Raises StoreError when another version wrote the store."""
+async def run(settings: CloudSettings, *, worker: bool = False) -> None:
+    """Until SIGTERM or SIGINT. A worker never takes the desk.
+
+    Raises StoreError when another version wrote the store, SettingsError for a health address that is taken.
+    """
     loop = asyncio.get_running_loop()
     folder, path = settings.data_dir / "archive", settings.data_dir / "store.db"
     folder.mkdir(parents=True, exist_ok=True)
+    name = f"{_NAME}-{secrets.token_hex(4)}"  # two processes of one name would push each other out for ever
+    watch = Watch()
     with ExitStack() as stack:
         make(path)
         wanted = stack.enter_context(closing(Store(path)))
         commands = stack.enter_context(closing(CommandTable(path)))
         keeper = stack.enter_context(closing(Store(path)))
         register = stack.enter_context(closing(Register(path)))
-        archive = stack.enter_context(closing(Archive(folder, _NAME, time.time_ns())))
+        seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
+        archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
+        watch.metrics.read("prices_waiting", wanted.waiting)
+        watch.metrics.read("machines_online", wanted.online)
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk"))
 
         async def on_disk(write: Callable[[], None]) -> None:
             await loop.run_in_executor(disk, write)
 
-        async with Influx(settings.influx) as influx:
-            ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk, register.denied)
-            serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, commands, influx))
+        async with Influx(settings.influx, watch=watch) as influx, serving(settings.health.address, watch):
+            ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk, register.denied, watch)
+            desk = (
+                None
+                if seat is None
+                else partial(
+                    keep_desk,
+                    seat=seat,
+                    parts=(
+                        partial(publish_prices, store=wanted),
+                        partial(send_commands, table=commands, wall_ns=time.time_ns),
+                    ),
+                )
+            )
+            serve = asyncio.create_task(_serve(settings.mqtt, name, ingest, desk, influx, watch))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
@@ -70,48 +97,50 @@ async def run(settings: CloudSettings) -> None:
 
 
 async def _serve(
-    settings: MqttSettings, ingest: Ingest, wanted: Store, commands: CommandTable, influx: Influx
+    settings: MqttSettings, name: str, ingest: Ingest, desk: Desk | None, influx: Influx, watch: Watch
 ) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
-    name = f"{_NAME}-{secrets.token_hex(4)}"  # two processes of one name would push each other out for ever
     pause_s = _BACKOFF_FIRST_S
     while True:
         try:
             async with Connection(settings, name, time.time_ns) as connection:
-                await _subscribe(connection)
+                for topic in _SHARED:
+                    await connection.subscribe(f"$share/{_NAME}/{topic.filter}", topic.qos)
+                watch.connected(lambda: connection.waiting)
                 _log.info("connected to %s:%s", settings.host, settings.port)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(connection.lost())
-                    group.create_task(_take_in(connection, ingest))
-                    group.create_task(publish_prices(connection, wanted))
-                    group.create_task(send_commands(connection, commands, time.time_ns))
+                    group.create_task(_take_in(connection, ingest, watch))
+                    if desk is not None:
+                        group.create_task(desk(connection))
                     pause_s = _BACKOFF_FIRST_S
         except* (MqttError, OSError) as trouble:
-            _log.warning("broker: %s; connecting again", trouble.exceptions[0])
+            cause = _cause(trouble)
+            _log.warning("broker: %s; connecting again", cause)
+            watch.disconnected(f"not connected: {cause}")
         await asyncio.sleep(pause_s * rng.uniform(0.5, 1.0))
         pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
 
 
-async def _subscribe(connection: Connection) -> None:
-    for topic in topics.TOPICS:
-        if topic.direction is topics.Direction.UP and topic.user == _NAME:
-            # Retained messages do not reach shared subscriptions; the others share the load.
-            prefix = "" if topic.retained else "$share/vend-cloud/"
-            await connection.subscribe(prefix + topic.filter, topic.qos)
+def _cause(trouble: BaseException) -> BaseException:
+    """The first of several, which all have the same one: the connection."""
+    while isinstance(trouble, BaseExceptionGroup):
+        trouble = trouble.exceptions[0]
+    return trouble
 
 
-async def _take_in(connection: Connection, ingest: Ingest) -> None:
+async def _take_in(connection: Connection, ingest: Ingest, watch: Watch) -> None:
     """The next batch gathers while one is brought home: large under load, and no waiting without."""
     while True:
         batch = await connection.receive(_BATCH_MESSAGES, _BATCH_BYTES)
         receipts = await ingest.process([m.arrived for m in batch], [m.properties for m in batch])
         for message in batch:
             connection.acknowledge(message)
-        await asyncio.gather(*(_confirm(connection, *receipt) for receipt in receipts))
+        await asyncio.gather(*(_confirm(connection, watch, *receipt) for receipt in receipts))
 
 
-async def _confirm(connection: Connection, machine: str, receipt: Receipt) -> None:
+async def _confirm(connection: Connection, watch: Watch, machine: str, receipt: Receipt) -> None:
     """A receipt that gets lost is no loss: the machine sends again, and is told again."""
     topic = topics.RECEIPT
     payload = codec.pack(receipt.model_dump())
@@ -120,4 +149,8 @@ async def _confirm(connection: Connection, machine: str, receipt: Receipt) -> No
             topic.of(machine), payload, qos=topic.qos, retain=topic.retained, content_type=topic.codec.value
         )
     except (PublishRefusedError, MqttError) as error:
-        _log.warning("receipt for %s not delivered: %s; it will ask again", machine, error)
+        watch.receipt(sent=False)
+        fields = {"machine": machine, "epoch": receipt.epoch}
+        _log.warning("receipt for %s not delivered: %s; it will ask again", machine, error, extra=fields)
+    else:
+        watch.receipt(sent=True)

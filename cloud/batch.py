@@ -37,13 +37,15 @@ class Arrived:
 class Line:
     """One point to write, and the message and record it came from.
 
-    `key` names the record: machine, epoch, seq; None for a snapshot, which nobody waits for.
+    `key` names the record: machine, epoch, seq; None for a snapshot, which nobody waits for. `made_ns`: when
+    the record was made, where its machine was sure of the time.
     """
 
     text: str
     key: tuple[str, str, int] | None
     source: Arrived
     record: object = None
+    made_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +130,8 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
             continue
         header = record.header
         key = (machine, header.epoch, header.seq)
-        batch.lines.append(Line(record_line(record), key, message, item))
+        made_ns = header.at_ns if header.clock == "synced" else None
+        batch.lines.append(Line(record_line(record), key, message, item, made_ns))
         if isinstance(record.body, Sale):
             _charge(batch, header, record.body)
 

@@ -1,11 +1,14 @@
 """Settings of the cloud program."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
+from cloud.logs import Style
 from shared.settings import MqttSettings, Section, Settings
 
 JoinUrl = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+:[0-9]{1,5}$")]
@@ -36,13 +39,41 @@ class IdentitySettings(Section):
     join_listen: str = "0.0.0.0"  # noqa: S104  # machines come from everywhere; it trusts nobody
 
 
+def _loopback(text: str) -> str:
+    try:
+        parts = urlsplit(f"//{text}")
+        usable = parts.port is not None and ip_address(parts.hostname or "").is_loopback
+    except ValueError:
+        usable = False
+    if not usable or text != parts.netloc or "@" in text:
+        raise ValueError("write an address of this computer and a port, such as 127.0.0.1:9108")
+    return text
+
+
+class HealthSettings(Section):
+    """`listen`: where /metrics, /ready and /live answer; loopback only, for they ask nobody who he is."""
+
+    listen: Annotated[str, AfterValidator(_loopback)] | None = None
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        if self.listen is None:
+            return None
+        parts = urlsplit(f"//{self.listen}")
+        assert parts.hostname is not None
+        assert parts.port is not None
+        return parts.hostname, parts.port
+
+
 class CloudSettings(Settings):
     model_config = SettingsConfigDict(env_prefix="VEND_CLOUD_")
 
     data_dir: Path
+    log: Style = "auto"
     mqtt: MqttSettings = MqttSettings()
     influx: InfluxSettings = InfluxSettings()
     identity: IdentitySettings = IdentitySettings()
+    health: HealthSettings = HealthSettings()
 
     @property
     def ca_dir(self) -> Path:

@@ -4,6 +4,7 @@ WAL, synchronous=FULL. The daemon and the command line open it side by side, so 
 disk that is full raises sqlite3.OperationalError: the caller keeps what it has and tries again.
 """
 
+import fcntl
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -22,12 +23,19 @@ class StoreError(Exception):
 def make(path: Path) -> None:
     """Make the file where there is none, and bring an older one up to date, each step whole or not at all.
 
-    A new one appears whole: another program may be waiting for it. Raises StoreError for one that is newer.
+    A new one appears whole: another program may be waiting for it. Two programs that start at once do it one
+    after the other, or one's file would be moved over the other's. Raises StoreError for one that is newer.
     """
-    if path.exists():
-        with closing(_open(path)) as db:
-            _upgrade(db)
-        return
+    with path.with_suffix(".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            with closing(_open(path)) as db:
+                _upgrade(db)
+        else:
+            _make_new(path)
+
+
+def _make_new(path: Path) -> None:
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     with closing(sqlite3.connect(fresh)) as db:
@@ -65,7 +73,6 @@ def _version(db: sqlite3.Connection) -> int:
 
 
 def _upgrade(db: sqlite3.Connection) -> None:
-    """Two programs may try at once: whoever comes second finds it done."""
     db.isolation_level = None  # transactions are begun below, and nowhere else
     for number, step in STEPS.items():
         db.execute("BEGIN IMMEDIATE")

@@ -19,6 +19,7 @@ from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
 from cloud.config import InfluxSettings
+from cloud.watch import Part, Watch
 
 _log = logging.getLogger(__name__)
 _CHUNK_LINES: Final = 2_000  # measured best; and below the megabyte where aiohttp warns
@@ -29,11 +30,16 @@ _STORED: Final = 204
 Sleep = Callable[[float], Awaitable[None]]
 
 
+class QueryError(Exception):
+    """A query was not answered, or not in full; the text says what to do."""
+
+
 class Verdict(Enum):
     POISON = "poison"  # somewhere in the batch: halve it until the guilty line stands alone
-    TOO_LARGE = "too large"  # halve it
+    TOO_LARGE = "too_large"  # halve it
     CONFIGURATION = "configuration"  # keep everything, say what is wrong, try again slowly
     RETRY = "retry"
+    AWAY = "away"  # no answer at all; tried again
 
 
 VERDICTS: Final = {
@@ -48,6 +54,7 @@ VERDICTS: Final = {
     405: Verdict.CONFIGURATION,
     422: Verdict.POISON,
 }
+_TROUBLE: Final = {Verdict.CONFIGURATION, Verdict.RETRY, Verdict.AWAY}  # nothing can be written for now
 # 400 too, yet no point is guilty: the database is full up to a limit that its owner set.
 _FULL: Final = ("max-series-per-database", "max-values-per-tag")
 
@@ -102,9 +109,12 @@ async def write_all(lines: Sequence[str], post: Post, sleep: Sleep, rng: random.
 class Influx:
     """Async context manager. `sleep` is how it waits between tries."""
 
-    def __init__(self, settings: InfluxSettings, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, settings: InfluxSettings, sleep: Sleep = asyncio.sleep, watch: Watch | None = None
+    ) -> None:
         self._settings = settings
         self._sleep = sleep
+        self._watch = watch or Watch()
         self._rng = random.Random()  # noqa: S311  # jitter, not secrets
 
     async def __aenter__(self) -> Self:
@@ -123,26 +133,50 @@ class Influx:
         await self._client.close()
 
     async def query(self, influxql: str) -> list[dict[str, Any]]:
-        """All series of one InfluxQL statement, rows as maps with their tags; times in ns."""
-        answer = await self._client.api_client.call_api(
-            "/query",
-            "GET",
-            query_params=[("db", self._settings.database), ("epoch", "ns"), ("q", influxql)],
-            response_type=object,
-            auth_settings=[],
-            _return_http_data_only=True,
-        )
+        """All series of one InfluxQL statement, rows as maps with their tags; times in ns.
+
+        Raises QueryError, also where the answer is not the whole one.
+        """
         rows = []
-        for series in answer["results"][0].get("series", ()):
+        for series in _series(await self._ask(influxql)):
             tags = series.get("tags", {})
             rows += [tags | dict(zip(series["columns"], values, strict=True)) for values in series["values"]]
         return rows
+
+    async def _ask(self, influxql: str) -> object:
+        try:
+            return await self._client.api_client.call_api(
+                "/query",
+                "GET",
+                query_params=[("db", self._settings.database), ("epoch", "ns"), ("q", influxql)],
+                response_type=object,
+                auth_settings=[],
+                _return_http_data_only=True,
+            )
+        except ApiException as error:
+            raise QueryError(
+                f"InfluxDB refuses the query ({error.status} {_words(error)}); check username, secret"
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            words = str(error) or type(error).__name__
+            raise QueryError(f"InfluxDB does not answer ({words}); check url, and whether it runs") from None
 
     async def write(self, lines: Sequence[str]) -> dict[int, str]:
         """Write all lines; returns index and reason of those that the database will never take."""
         return await write_all(lines, self._post, self._sleep, self._rng)
 
     async def _post(self, lines: Sequence[str]) -> Failure | None:
+        began_s = self._watch.monotonic_s()
+        failure = await self._send(lines)
+        self._watch.wrote(self._watch.monotonic_s() - began_s, failure.verdict.value if failure else "")
+        if failure is not None and failure.verdict in _TROUBLE:
+            self._watch.trouble(Part.INFLUX, failure.reason)
+            await self._tell(failure)
+        else:
+            self._watch.well(Part.INFLUX)
+        return failure
+
+    async def _send(self, lines: Sequence[str]) -> Failure | None:
         try:
             _, status, _ = await self._client.api_client.call_api(
                 "/write",
@@ -154,15 +188,10 @@ class Influx:
                 _return_http_data_only=False,
             )
         except ApiException as error:
-            failure = judge(error.status, _words(error), _seconds(error.retry_after))
+            return judge(error.status, _words(error), _seconds(error.retry_after))
         except (aiohttp.ClientError, OSError) as error:
-            failure = Failure(Verdict.RETRY, str(error) or type(error).__name__)
-        else:
-            if status == _STORED:
-                return None
-            failure = judge(status, "instead of 204")
-        await self._tell(failure)
-        return failure
+            return Failure(Verdict.AWAY, str(error) or type(error).__name__)
+        return None if status == _STORED else judge(status, "instead of 204")
 
     async def _tell(self, failure: Failure) -> None:
         if failure.verdict is Verdict.CONFIGURATION:
@@ -172,7 +201,7 @@ class Influx:
             )
             if failure.reason.startswith("404"):
                 await self.create_database()
-        elif failure.verdict is Verdict.RETRY:
+        else:
             _log.warning("InfluxDB is away (%s); nothing is lost, trying again", failure.reason)
 
     async def create_database(self) -> None:
@@ -186,6 +215,19 @@ class Influx:
             )
         except (ApiException, aiohttp.ClientError, OSError) as error:
             _log.info("database %s not created: %s", self._settings.database, type(error).__name__)
+
+
+def _series(answer: object) -> list[dict[str, Any]]:
+    """An error may come with status 200, and so may half of the rows."""
+    if not isinstance(answer, dict) or not answer.get("results"):
+        raise QueryError("what answers is no InfluxDB; check url")
+    result = answer["results"][0]
+    if "error" in result:
+        raise QueryError(f"InfluxDB cannot answer: {str(result['error'])[:200]}")
+    series: list[dict[str, Any]] = result.get("series", [])
+    if any(one.get("partial") for one in series):
+        raise QueryError("InfluxDB cuts its answers off; set max-row-limit = 0 in its configuration")
+    return series
 
 
 def _words(error: ApiException) -> str:

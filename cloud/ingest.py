@@ -8,10 +8,13 @@ simulation gives it its own archive, sink and store.
 import asyncio
 import logging
 import sqlite3
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from cloud.batch import Arrived, Batch, digest, settle
+from cloud.watch import Part, Watch
+from shared import topics
 from shared.capture import Message
 from shared.messages import Receipt
 
@@ -55,6 +58,7 @@ class Ingest:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_disk: OnDisk = in_place,
         revoked: Callable[[], Collection[str]] = frozenset,
+        watch: Watch | None = None,
     ) -> None:
         self._archive = archive
         self._sink = sink
@@ -62,11 +66,18 @@ class Ingest:
         self._sleep = sleep
         self._on_disk = on_disk
         self._revoked = revoked
+        self._watch = watch or Watch()
 
     async def process(
         self, messages: Sequence[Arrived], properties: Sequence[dict[str, str]]
     ) -> list[tuple[str, Receipt]]:
         """Bring one batch home; returns the receipts to publish, by machine."""
+        with self._watch.batch(messages):
+            return await self._bring_home(messages, properties)
+
+    async def _bring_home(
+        self, messages: Sequence[Arrived], properties: Sequence[dict[str, str]]
+    ) -> list[tuple[str, Receipt]]:
         started_ns = self._archive.started_at_ns
         captured = [
             Message(
@@ -90,6 +101,8 @@ class Ingest:
         receipts = settle(batch, refused)
         at_ns = max(m.arrived_ns for m in messages)
         await self._persist(lambda: self._keeper.keep(batch, at_ns))
+        self._watch.settled(batch, refused)
+        _tell(batch)
         return receipts
 
     async def _persist(self, use: Callable[[], None]) -> None:
@@ -98,6 +111,22 @@ class Ingest:
                 await self._on_disk(use)
             except (OSError, sqlite3.OperationalError) as error:
                 _log.error("cannot use the disk (%s); nothing is acknowledged until it can", error)
+                self._watch.trouble(Part.DISK, f"cannot be used ({error}); make room")
                 await self._sleep(_PAUSE_S)
             else:
+                self._watch.well(Part.DISK)
                 return
+
+
+def _tell(batch: Batch) -> None:
+    """A line for each machine and code, however many letters there are."""
+    letters = Counter((topics.parse(letter.topic), letter.code) for letter in batch.dead)
+    for (parsed, code), count in letters.items():
+        machine, name = (parsed[0], parsed[1].name) if parsed else (None, None)
+        _log.warning(
+            "%s of %s cannot be stored (%s); `vend-cloud dead-letters` has more",
+            count,
+            machine or "an unknown topic",
+            code,
+            extra={"machine": machine, "topic": name, "code": code, "count": count},
+        )

@@ -102,6 +102,11 @@ class Connection:
         self._inbox_bytes -= size
         return taken
 
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Messages that nobody has received yet, and the bytes of their payloads."""
+        return len(self._inbox), self._inbox_bytes
+
     def acknowledge(self, message: Inbound) -> None:
         """Tell the broker that this message is done with. Harmless when the connection is gone."""
         if message.arrived.qos:

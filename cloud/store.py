@@ -32,7 +32,7 @@ class Store:
                 )
             self._db.executemany(
                 "INSERT INTO machine (machine, seen_at_ns) VALUES (?, ?) "
-                "ON CONFLICT (machine) DO UPDATE SET seen_at_ns = excluded.seen_at_ns",
+                "ON CONFLICT (machine) DO UPDATE SET seen_at_ns = max(seen_at_ns, excluded.seen_at_ns)",
                 [(machine, at_ns) for machine in batch.heard],
             )
             self._db.executemany(
@@ -51,7 +51,8 @@ class Store:
     def _bury(self, letters: Iterable[DeadLetter]) -> None:
         self._db.executemany(
             "INSERT INTO dead_letter VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 1) "
-            "ON CONFLICT (digest) DO UPDATE SET count = count + 1, last_at_ns = excluded.last_at_ns",
+            "ON CONFLICT (digest) DO UPDATE SET count = count + 1, "
+            "last_at_ns = max(last_at_ns, excluded.last_at_ns)",
             [
                 (
                     hashlib.sha256(b"\0".join((d.topic.encode(), d.code.encode(), d.payload))).digest(),
@@ -97,6 +98,17 @@ class Store:
     def published(self, machine: str, version: int) -> None:
         with self._db:
             self._db.execute("UPDATE wanted SET published_version = ? WHERE machine = ?", (version, machine))
+
+    def waiting(self) -> int:
+        """How many wanted lists are not published yet."""
+        return self._count("wanted WHERE version > published_version")
+
+    def online(self) -> int:
+        return self._count("machine WHERE json_extract(status, '$.online')")
+
+    def _count(self, rows: str) -> int:
+        (count,) = self._db.execute(f"SELECT count(*) FROM {rows}").fetchone()  # noqa: S608  # names above
+        return int(count)
 
     def machines(self) -> list[dict[str, Any]]:
         return [dict(row) for row in self._db.execute("SELECT * FROM machine ORDER BY machine")]

@@ -16,9 +16,14 @@ def exponent(currency: str) -> int:
     return _EXPONENTS.get(currency, _DEFAULT_EXPONENT)
 
 
+def amount(amount_minor: int, currency: str) -> str:
+    """Major units, all digits: `amount(150, "EUR") == "1.50"`."""
+    return f"{Decimal(amount_minor).scaleb(-exponent(currency)):f}"
+
+
 def text(amount_minor: int, currency: str) -> str:
     """An amount as people write it: `text(150, "EUR") == "1.50 EUR"`."""
-    return f"{Decimal(amount_minor).scaleb(-exponent(currency)):f} {currency}"
+    return f"{amount(amount_minor, currency)} {currency}"
 
 
 def parse(amount: str, currency: str) -> int:

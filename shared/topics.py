@@ -95,6 +95,11 @@ TOPICS: Final = (
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
 
+def heard_by(user: str) -> list[Topic]:
+    """What machines say to this one of the cloud's users."""
+    return [topic for topic in TOPICS if topic.direction is _UP and topic.user == user]
+
+
 def parse(name: str) -> tuple[str, Topic] | None:
     """Machine and table row of a topic name; None when it is none of ours."""
     match = _TOPIC.match(name)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud.identity import rights
-from deploy.setup import sale_doc
+from deploy.setup import figures_doc, sale_doc
 from shared import codec
 from shared.records import Body
 
@@ -91,6 +91,12 @@ def test_broker_rights_are_the_topic_table() -> None:
 def test_the_page_of_the_sale_is_its_table() -> None:
     assert (ROOT / "docs/sale.md").read_text() == sale_doc.text(), (
         "python -m deploy.setup.sale_doc > docs/sale.md"
+    )
+
+
+def test_the_page_of_metrics_and_spreadsheets_is_their_tables() -> None:
+    assert (ROOT / "docs/figures.md").read_text() == figures_doc.text(), (
+        "python -m deploy.setup.figures_doc > docs/figures.md"
     )
 
 

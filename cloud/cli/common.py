@@ -16,6 +16,7 @@ from rich.table import Table
 
 from cloud.config import CloudSettings
 from cloud.database import StoreError
+from cloud.influx import QueryError
 from cloud.store import Store
 from shared.fields import explain
 
@@ -28,7 +29,7 @@ def said() -> Iterator[None]:
     except ValidationError as error:
         click.echo(explain(error), err=True)
         sys.exit(1)
-    except (StoreError, ValueError) as error:
+    except (StoreError, QueryError, ValueError) as error:
         click.echo(error, err=True)
         sys.exit(1)
 

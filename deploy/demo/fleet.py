@@ -22,23 +22,38 @@ WAIT_LIMIT_S: Final = 30.0
 
 
 class Cloud:
-    """The cloud process and its command line."""
+    """The cloud process and its command line. Several may share a folder: `name` is that of the log."""
 
-    def __init__(self, folder: Path, broker_port: int, influx_url: str, database: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker_port: int,
+        influx_url: str,
+        database: str,
+        *,
+        name: str = "cloud",
+        health_port: int | None = None,
+        worker: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.config = folder / "cloud.toml"
+        self.log = folder / f"{name}.log"
+        self._run = ("run", "--worker") if worker else ("run",)
+        self.config = folder / f"{name}.toml"
         self.config.write_text(
             f'data_dir = "{folder}/data"\n[mqtt]\nport = {broker_port}\nkeepalive_s = 5\n'
             f'[influx]\nurl = "{influx_url}"\ndatabase = "{database}"\n'
         )
         self.keys = folder / "data" / "keys"
+        if health_port is not None:
+            with self.config.open("a") as config:
+                config.write(f'[health]\nlisten = "127.0.0.1:{health_port}"\n')
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        with (self.folder / "cloud.log").open("ab") as log:
+        with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "cloud", "--config", str(self.config), "run"],
+                [sys.executable, "-m", "cloud", "--config", str(self.config), *self._run],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -79,10 +94,20 @@ class Cloud:
         return json.loads(self.command(*words, "--json"))
 
 
-class Fleet:
-    """All parts, started and stopped in order. Machines reach the broker through links that can be cut."""
+def _is_connected(cloud: Cloud) -> bool:
+    return "connected to" in cloud.log.read_text()
 
-    def __init__(self, folder: Path, names: Sequence[str], broker_settings: str | None = None) -> None:
+
+class Fleet:
+    """All parts, started and stopped in order. Machines reach the broker through links that can be cut.
+
+    `workers`: cloud processes beside the one that has the desk.
+    """
+
+    def __init__(
+        self, folder: Path, names: Sequence[str], broker_settings: str | None = None, workers: int = 0
+    ) -> None:
+        self._workers = workers
         self._stack = ExitStack()
         self._folder = folder
         self._names = names
@@ -94,10 +119,12 @@ class Fleet:
         with ExitStack() as stack:
             stack.enter_context(self.broker)
             stack.enter_context(self.influx)
-            self.cloud = stack.enter_context(
-                Cloud(self._folder / "cloud", self.broker.port, self.influx.url, self.influx.database)
-            )
+            where = (self._folder / "cloud", self.broker.port, self.influx.url, self.influx.database)
+            self.cloud = stack.enter_context(Cloud(*where))
             keys = make_key(self.cloud.keys, "desk", "operator")
+            for number in range(self._workers):
+                worker = Cloud(*where, name=f"worker-{number + 1}", worker=True)
+                wait_for("the worker", partial(_is_connected, stack.enter_context(worker)))
             for name in self._names:
                 link = stack.enter_context(Link(self.broker.host, self.broker.port))
                 machine = stack.enter_context(

@@ -44,16 +44,24 @@ def _one_machine(folder: Path) -> tuple[float, float, float]:
 
 def fifty_machines(folder: Path) -> list[Figure]:
     """Fifty machines' journals, outboxes and uplinks in two processes, all connecting at once."""
-    rates = tuple(_fifty_machines(folder / str(run)) for run in range(RUNS))
     how = f"{FIFTY} machines, {SALES // FIFTY} sales each, from the order to connect to the last receipt"
-    return [Figure("backlog of fifty machines, stored and receipted", rates, "sales/s", how, AIM)]
+    return [
+        Figure(
+            f"backlog of fifty machines, stored and receipted{by}",
+            tuple(_fifty_machines(folder / f"{workers}-{run}", workers) for run in range(RUNS)),
+            "sales/s",
+            how,
+            AIM,
+        )
+        for workers, by in ((0, ""), (1, " by two processes"))
+    ]
 
 
-def _fifty_machines(folder: Path) -> float:
+def _fifty_machines(folder: Path, workers: int) -> float:
     names = [f"m{number:02}" for number in range(FIFTY)]
     each = SALES // FIFTY
     values = {name: owe_sales(folder / name, name, each) for name in names}
-    with Fleet(folder, []) as fleet, Link(fleet.broker.host, fleet.broker.port) as link:
+    with Fleet(folder, [], workers=workers) as fleet, Link(fleet.broker.host, fleet.broker.port) as link:
         command = [sys.executable, "-m", "tests.bench.uplinks", str(link.port), str(folder)]
         halves = [Half([*command, *half]) for half in (names[: FIFTY // 2], names[FIFTY // 2 :])]
         for half in halves:

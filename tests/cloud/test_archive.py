@@ -17,7 +17,7 @@ def test_a_new_file_when_one_is_full_and_all_of_it_in_order(tmp_path: Path) -> N
     archive.close()
     files = sorted(tmp_path.iterdir())
     assert len(files) > 2
-    assert files[0].name == "20260921T141320.123457Z-0001.mqtt.jsonl"
+    assert files[0].name == "20260921T141320.123457Z-test-0001.mqtt.jsonl"
     assert [m.t_ns for path in files for m in read(path)] == list(range(20))
 
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -59,3 +60,17 @@ def test_a_newer_file_is_left_alone(older: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.undo()
     with pytest.raises(StoreError, match="install the version of vendlink that wrote it"):
         make(older)
+
+
+def test_several_programs_that_start_at_once_have_one_file(tmp_path: Path) -> None:
+    """The file of one must not be moved over that of another, with all that was written in between."""
+
+    def start(number: int) -> None:
+        make(tmp_path / "store.db")
+        with closing(connect(tmp_path / "store.db")) as db, db:
+            db.execute("INSERT INTO machine (machine) VALUES (?)", (f"m{number}",))
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(start, range(8)))
+    with closing(connect(tmp_path / "store.db")) as db:
+        assert db.execute("SELECT count(*) FROM machine").fetchone()[0] == 8
