@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.messages import PriceList, Receipt, Reported, Status, Stock
+from shared.messages import Config, PriceList, Receipt, Reported, Status, Stock
 
 _PREFIX: Final = "vend/v1"
 _TOPIC: Final = re.compile(r"^vend/v1/([a-z0-9][a-z0-9-]{0,31})/([a-z/]+)$")
@@ -56,11 +56,12 @@ SALE = Topic("sale", _UP, 1, False, _MSGPACK, None, "sale records, in order")
 EVENT = Topic("event", _UP, 1, False, _MSGPACK, None, "all other journal records, in order")
 STATUS = Topic("status", _UP, 1, True, _JSON, Status, "online, and each tender's availability")
 STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
-REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices in force, refused list")
+REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices and config in force, what was refused")
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
+CONFIG = Topic("config", _DOWN, 1, True, _JSON, Config, "planogram, limits and tenders wanted")
 
-TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES)
+TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, CONFIG)
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
 
