@@ -10,7 +10,8 @@ import click
 from cloud import app
 from cloud.cli.common import said
 from cloud.cli.machines import dead_letters, machines
-from cloud.cli.prices import prices
+from cloud.cli.plan import apply, export_plan, history, plan, undo
+from cloud.cli.prices import disagreements, prices
 from cloud.config import CloudSettings
 from shared.settings import SettingsError, load
 
@@ -39,7 +40,7 @@ def run(settings: CloudSettings) -> None:
         asyncio.run(app.run(settings))
 
 
-for command in (prices, machines, dead_letters):
+for command in (prices, plan, apply, export_plan, history, undo, disagreements, machines, dead_letters):
     main.add_command(command)
 
 if __name__ == "__main__":

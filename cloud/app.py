@@ -2,7 +2,8 @@
 
 Every connection is new and its session clean: what was not acknowledged comes again from the broker or from
 the machines. A batch under way when the connection breaks is dropped for the same reason. One thread, `disk`,
-does all writing of archive and ingest store; the event loop does the rest.
+does all writing of archive and ingest store; another, `desk`, lets messages follow from plans; the event loop
+does the rest.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import logging
 import random
 import secrets
 import signal
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,11 +22,11 @@ from aiomqtt import MqttError
 
 from cloud.archive import Archive
 from cloud.config import CloudSettings
-from cloud.database import make
+from cloud.database import connect, make
 from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
-from cloud.publisher import publish_prices
+from cloud.publisher import follow, publish_wanted
 from cloud.store import Store
 from shared import codec, topics
 from shared.messages import Receipt
@@ -45,7 +47,9 @@ async def run(settings: CloudSettings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         make(path)
-        wanted = stack.enter_context(closing(Store(path)))
+        wanted = stack.enter_context(closing(connect(path)))
+        desk = stack.enter_context(closing(connect(path)))
+        plans = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="desk"))
         keeper = stack.enter_context(closing(Store(path)))
         archive = stack.enter_context(closing(Archive(folder, _NAME, time.time_ns())))
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk"))
@@ -56,15 +60,18 @@ async def run(settings: CloudSettings) -> None:
         async with Influx(settings.influx) as influx:
             ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk)
             serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, influx))
+            following = asyncio.create_task(follow(desk, plans))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
-                await serve
+                ended, _ = await asyncio.wait((serve, following), return_when=asyncio.FIRST_COMPLETED)
+                await ended.pop()  # neither ends by itself: this raises
             except asyncio.CancelledError:
                 _log.info("stopping")
+            following.cancel()
 
 
-async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, influx: Influx) -> None:
+async def _serve(settings: MqttSettings, ingest: Ingest, wanted: sqlite3.Connection, influx: Influx) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     name = f"{_NAME}-{secrets.token_hex(4)}"  # two processes of one name would push each other out for ever
@@ -77,7 +84,7 @@ async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, influx: 
                 async with asyncio.TaskGroup() as group:
                     group.create_task(connection.lost())
                     group.create_task(_take_in(connection, ingest))
-                    group.create_task(publish_prices(connection, wanted))
+                    group.create_task(publish_wanted(connection, wanted))
                     pause_s = _BACKOFF_FIRST_S
         except* (MqttError, OSError) as trouble:
             _log.warning("broker: %s; connecting again", trouble.exceptions[0])

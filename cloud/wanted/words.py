@@ -1,0 +1,164 @@
+"""What a change means, in words: for each machine what it would get instead of what it has, and what is odd
+about it. Machines that change alike are told together.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from cloud.wanted.plan import Plan
+from cloud.wanted.resolve import tenfold
+from shared import money
+from shared.messages import Config, PlannedSlot, PriceList
+from shared.schedules import Priced, Schedule
+
+_NAMED: Final = 5  # of many machines, so many are named
+_TENDERS: Final[tuple[Priced, ...]] = ("cash", "card")
+
+
+@dataclass(slots=True)
+class Report:
+    """Collected machine by machine; holds each difference once, and the names of its machines."""
+
+    changes: dict[tuple[str, ...], list[str]] = field(default_factory=lambda: defaultdict(list))
+    doubts: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    impossible: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def lines(self) -> Iterator[str]:
+        for difference, machines in self.changes.items():
+            yield f"{named(machines)}:"
+            yield from (f"  {line}" for line in difference)
+        yield from (f"refused without --force: {named(who)}: {why}" for why, who in self.doubts.items())
+        yield from (f"impossible: {named(who)}: {why}" for why, who in self.impossible.items())
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "changes": [{"machines": who, "lines": list(lines)} for lines, who in self.changes.items()],
+            "doubts": [{"machines": who, "why": why} for why, who in self.doubts.items()],
+            "impossible": [{"machines": who, "why": why} for why, who in self.impossible.items()],
+        }
+
+
+def named(machines: list[str]) -> str:
+    if not machines:
+        return "the plan"
+    if len(machines) <= _NAMED:
+        return ", ".join(machines)
+    return f"{len(machines)} machines ({', '.join(machines[:_NAMED])} and {len(machines) - _NAMED} more)"
+
+
+def price_lines(before: PriceList | None, after: PriceList) -> Iterator[str]:
+    """Every price and schedule that becomes another."""
+    for slot in sorted({*after.prices, *(before.prices if before else ())}):
+        for tender in _TENDERS:
+            old, new = (_price(prices, slot, tender) for prices in (before, after))
+            as_cash = all(_price(p, slot, "cash") == _price(p, slot, tender) for p in (before, after))
+            if old != new and (tender == "cash" or not as_cash):
+                yield f"{slot}{' by card' if tender == 'card' else ''}: {old} becomes {new}"
+    if before is not None and before.currency != after.currency:
+        yield f"currency {before.currency} becomes {after.currency}"
+    zone = before.time_zone if before else None
+    if zone != after.time_zone:
+        yield f"time zone {zone or 'none'} becomes {after.time_zone or 'none'}"
+    old_ones = {s.name: s for s in before.schedules} if before else {}
+    new_ones = {s.name: s for s in after.schedules}
+    for name in sorted(old_ones.keys() | new_ones.keys()):
+        if old_ones.get(name) != new_ones.get(name):
+            yield f"schedule {name}: {_schedule(old_ones.get(name))} becomes {_schedule(new_ones.get(name))}"
+
+
+def _price(prices: PriceList | None, slot: str, tender: Priced) -> str:
+    if prices is None or slot not in prices.prices:
+        return "no price"
+    return money.text(prices.of(slot, tender), prices.currency)
+
+
+def _schedule(schedule: Schedule | None) -> str:
+    if schedule is None:
+        return "nothing"
+    ends = (("from", schedule.first), ("to", schedule.last))
+    range_ = "".join(f" {word} {day}" for word, day in ends if day)
+    off = schedule.percent_off
+    what = f"{off} % off" if off else ", ".join(f"{s} for {p}" for s, p in sorted(schedule.prices.items()))
+    where = f" in {', '.join(schedule.slots)}" if schedule.slots else ""
+    tenders = "" if len(schedule.tenders) == len(_TENDERS) else f" by {schedule.tenders[0]}"
+    return f"({' '.join(schedule.days)} {schedule.start}-{schedule.end}{range_}: {what}{where}{tenders})"
+
+
+def config_lines(before: Config | None, after: Config | None) -> Iterator[str]:
+    old, new = before or Config(version=0), after or Config(version=0)
+    old_slots, new_slots = old.slots or {}, new.slots or {}
+    for slot in sorted({*old_slots, *new_slots}):
+        if old_slots.get(slot) != new_slots.get(slot):
+            yield f"{slot}: {_slot(old_slots.get(slot))} becomes {_slot(new_slots.get(slot))}"
+    for name, a, b in (
+        ("largest note", old.largest_note_minor, new.largest_note_minor),
+        ("without change", old.without_change, new.without_change),
+    ):
+        if a != b:
+            yield f"{name} {_own(a)} becomes {_own(b)}"
+    for tender in sorted({*old.tenders_off, *new.tenders_off}):
+        words = tuple(_tender(c.tenders_off.get(tender)) for c in (old, new))
+        if words[0] != words[1]:
+            yield f"{tender} {words[0]} becomes {words[1]}"
+
+
+def _slot(plan: PlannedSlot | None) -> str:
+    if plan is None:
+        return "as the machine's settings say"
+    group = f", group {plan.group}" if plan.group else ""
+    return f"{plan.product} (capacity {plan.capacity}, par {plan.par}{group})"
+
+
+def _own(value: object) -> str:
+    return "as the machine's settings say" if value is None else str(value)
+
+
+def _tender(reason: str | None) -> str:
+    return "as it is fitted" if reason is None else f"off ({reason})"
+
+
+def price_doubts(before: PriceList | None, after: PriceList) -> Iterator[str]:
+    """A price that becomes ten times what it was, or a tenth."""
+    if before is None or before.currency != after.currency:
+        return
+    for slot in after.prices:
+        for tender in _TENDERS:
+            if slot in before.prices and tenfold(before.of(slot, tender), after.of(slot, tender)):
+                yield f"{slot}: {_price(before, slot, tender)} becomes {_price(after, slot, tender)}"
+                break
+
+
+def plan_doubts(before: Plan, after: Plan) -> Iterator[str]:
+    """What is odd about the plan itself, whatever machines make of it."""
+    for name, planogram in after.planograms.items():
+        if name in before.planograms and before.planograms[name] == planogram:
+            continue
+        where = f"planograms.{name}"
+        for slot, plan in planogram.slots.items():
+            if plan.product not in after.products:
+                yield f"{where}.{slot}: {plan.product} is not among the products"
+            if plan.capacity == 0:
+                yield f"{where}.{slot}: a capacity of 0 holds nothing"
+    for part, old, new in (
+        ("machines", before.machines.keys(), after.machines.keys()),
+        ("groups", before.groups.keys(), after.groups.keys()),
+    ):
+        if gone := sorted(old - new):
+            yield f"no longer in the plan: {part} {named(gone)}"
+    strange = set(_strange(after)) - set(_strange(before))
+    yield from (f"{key}: {product} is not among the products" for key, product in sorted(strange))
+
+
+def _strange(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Prices of products that there are not, with their keys."""
+    for where, scope in plan.scopes():
+        for table in ("prices", "card_prices"):
+            unknown = getattr(scope, table).keys() - plan.products.keys()
+            yield from ((f"{where}.{table}", product) for product in unknown)
+
+
+def machine_doubts(before: Config | None, after: Config | None) -> Iterator[str]:
+    if before and before.slots and not (after and after.slots):
+        yield "it has no planogram any more"
