@@ -120,14 +120,13 @@ def history(settings: CloudSettings, limit: int, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("number", type=click.IntRange(min=1), required=False)
-@force_option
 @who_option
 @click.pass_obj
-def undo(settings: CloudSettings, number: int | None, who: str | None, *, force: bool) -> None:
+def undo(settings: CloudSettings, number: int | None, who: str | None) -> None:
     """Take change NUMBER back, or the last one: a new change, which brings back what was there before it."""
     with store(settings) as opened:
         undone, edit = desk.undone(opened.db, number)
         with machines_done("looking at machines", opened.db) as done:
             draft = desk.draft(opened.db, edit, done)
-        made, messages = carry_out(opened.db, draft, who, f"undo {undone}", force=force)
+        made, messages = carry_out(opened.db, draft, who, f"undo {undone}", force=True)
     click.echo(f"change {made} undoes change {undone}: {_count(messages)}")

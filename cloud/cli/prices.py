@@ -54,7 +54,8 @@ def set_prices(
         if not draft.changes:
             click.echo("no difference")
             return
-        what = " ".join(("prices set", *(["--card"] if by_card else []), *changes))
+        where = ("--all",) if everywhere else tuple(f"--machine {machine}" for machine in machines)
+        what = " ".join(("prices set", *where, *(["--card"] if by_card else []), *changes))
         _, messages = carry_out(opened.db, draft, who, what, force=force)
     for message in messages:
         click.echo(f"{message.machine}: price list version {message.version} wanted")

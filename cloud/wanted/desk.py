@@ -84,7 +84,8 @@ def _tell(report: words.Report, outcome: Outcome, plan: Plan) -> None:
         lines += list(words.price_lines(had, after.prices))
         for doubt in words.price_doubts(had, after.prices):
             report.doubts[doubt].append(outcome.machine)
-    lines += list(words.config_lines(outcome.before.config, after.config))
+    prices = after.prices or had
+    lines += list(words.config_lines(outcome.before.config, after.config, prices.currency if prices else ""))
     if lines:
         report.changes[tuple(lines)].append(outcome.machine)
     news = set(after.doubts) - set(_doubts_of(plan, outcome))
@@ -103,7 +104,10 @@ def _doubts_of(plan: Plan, outcome: Outcome) -> tuple[str, ...]:
 
 
 def make(db: sqlite3.Connection, draft: Draft, who: str, what: str, at_ns: int, *, force: bool) -> int:
-    """Write the change down; `settle` follows. Returns its number. Raises StoreError where it is refused."""
+    """Write the change down; `settle` follows. Returns its number. Raises StoreError where it is refused.
+
+    `force`: although something looks like a mistake; what is impossible stays so.
+    """
     report = draft.report
     if report.impossible or (report.doubts and not force):
         raise StoreError("\n".join(("nothing was changed:", *_refusals(report))))

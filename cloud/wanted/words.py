@@ -13,6 +13,7 @@ from shared import money
 from shared.messages import Config, PlannedSlot, PriceList
 from shared.schedules import Priced, Schedule
 
+_OWN: Final = "as the machine's settings say"
 _NAMED: Final = 5  # of many machines, so many are named
 _TENDERS: Final[tuple[Priced, ...]] = ("cash", "card")
 
@@ -65,7 +66,8 @@ def price_lines(before: PriceList | None, after: PriceList) -> Iterator[str]:
     new_ones = {s.name: s for s in after.schedules}
     for name in sorted(old_ones.keys() | new_ones.keys()):
         if old_ones.get(name) != new_ones.get(name):
-            yield f"schedule {name}: {_schedule(old_ones.get(name))} becomes {_schedule(new_ones.get(name))}"
+            old, new = (_schedule(ones.get(name), after.currency) for ones in (old_ones, new_ones))
+            yield f"schedule {name}: {old} becomes {new}"
 
 
 def _price(prices: PriceList | None, slot: str, tender: Priced) -> str:
@@ -74,45 +76,46 @@ def _price(prices: PriceList | None, slot: str, tender: Priced) -> str:
     return money.text(prices.of(slot, tender), prices.currency)
 
 
-def _schedule(schedule: Schedule | None) -> str:
+def _schedule(schedule: Schedule | None, currency: str) -> str:
     if schedule is None:
         return "nothing"
     ends = (("from", schedule.first), ("to", schedule.last))
     range_ = "".join(f" {word} {day}" for word, day in ends if day)
-    off = schedule.percent_off
-    what = f"{off} % off" if off else ", ".join(f"{s} for {p}" for s, p in sorted(schedule.prices.items()))
+    prices = sorted(schedule.prices.items())
+    what = ", ".join(f"{slot} for {money.text(minor, currency)}" for slot, minor in prices)
+    if schedule.percent_off:
+        step = money.text(schedule.step_minor, currency)
+        what = f"{schedule.percent_off} % off, in steps of {step}"
     where = f" in {', '.join(schedule.slots)}" if schedule.slots else ""
     tenders = "" if len(schedule.tenders) == len(_TENDERS) else f" by {schedule.tenders[0]}"
     return f"({' '.join(schedule.days)} {schedule.start}-{schedule.end}{range_}: {what}{where}{tenders})"
 
 
-def config_lines(before: Config | None, after: Config | None) -> Iterator[str]:
+def config_lines(before: Config | None, after: Config | None, currency: str) -> Iterator[str]:
     old, new = before or Config(version=0), after or Config(version=0)
     old_slots, new_slots = old.slots or {}, new.slots or {}
     for slot in sorted({*old_slots, *new_slots}):
         if old_slots.get(slot) != new_slots.get(slot):
             yield f"{slot}: {_slot(old_slots.get(slot))} becomes {_slot(new_slots.get(slot))}"
-    for name, a, b in (
-        ("largest note", old.largest_note_minor, new.largest_note_minor),
-        ("without change", old.without_change, new.without_change),
-    ):
+    notes = tuple(
+        None if c.largest_note_minor is None else money.text(c.largest_note_minor, currency)
+        for c in (old, new)
+    )
+    policies = (old.without_change, new.without_change)
+    for name, (a, b) in (("largest note", notes), ("without change", policies)):
         if a != b:
-            yield f"{name} {_own(a)} becomes {_own(b)}"
+            yield f"{name}: {a or _OWN} becomes {b or _OWN}"
     for tender in sorted({*old.tenders_off, *new.tenders_off}):
         words = tuple(_tender(c.tenders_off.get(tender)) for c in (old, new))
         if words[0] != words[1]:
-            yield f"{tender} {words[0]} becomes {words[1]}"
+            yield f"{tender}: {words[0]} becomes {words[1]}"
 
 
 def _slot(plan: PlannedSlot | None) -> str:
     if plan is None:
-        return "as the machine's settings say"
+        return _OWN
     group = f", group {plan.group}" if plan.group else ""
     return f"{plan.product} (capacity {plan.capacity}, par {plan.par}{group})"
-
-
-def _own(value: object) -> str:
-    return "as the machine's settings say" if value is None else str(value)
 
 
 def _tender(reason: str | None) -> str:
