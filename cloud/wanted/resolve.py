@@ -1,9 +1,9 @@
 """What one machine gets: a price list and a config, looked up in the plan. Pure.
 
 The nearest scope that prices a slot or its product decides what cash pays. Cards pay the nearest card price,
-unless a nearer scope has a price for cash alone: then they pay that. Prices of a scope in another currency
-are not the machine's. What the plan says nothing about stays as the machine had it before anybody wanted
-anything of it.
+unless a nearer scope has a price for cash alone: then they pay that. Prices, schedules and limits of a scope
+in another currency are not the machine's. What the plan says nothing about stays as the machine had it before
+anybody wanted anything of it.
 """
 
 from collections.abc import Mapping
@@ -44,11 +44,14 @@ def resolve(plan: Plan, machine: str, known: Known) -> Resolved:
     """Raises CannotResolveError."""
     chain = plan.chain(machine)
     slots = _slots(plan, chain)
-    config = _config(chain, slots)
+    currency = _currency(chain, known)
+    config = _config(chain, _in_currency(chain, currency), slots)
     silent = known.applied is None and known.own is None and slots is None
     if silent or not (known.wanted or any(scope != Scope(groups=scope.groups) for scope in chain)):
         return Resolved(None, None)
-    lookup = _Lookup(chain, slots, known)
+    if not currency:
+        raise CannotResolveError("no currency: the plan has none and the machine has not said its own")
+    lookup = _Lookup(chain, slots, known, currency)
     return Resolved(lookup.price_list(), config, (*_doubts(slots, known, config), *lookup.doubts))
 
 
@@ -57,8 +60,22 @@ def _slots(plan: Plan, chain: tuple[Scope, ...]) -> Mapping[str, PlannedSlot] | 
     return None if name is None else plan.planograms[name].slots
 
 
-def _config(chain: tuple[Scope, ...], slots: Mapping[str, PlannedSlot] | None) -> Config | None:
-    notes = (s.largest_note_minor for s in chain if s.largest_note_minor is not None)
+def _currency(chain: tuple[Scope, ...], known: Known) -> str:
+    before = known.own or known.applied
+    own = before.currency if before else ""
+    return next((s.currency for s in chain if s.currency is not None), own)
+
+
+def _in_currency(chain: tuple[Scope, ...], currency: str) -> tuple[Scope, ...]:
+    """The machine's own scope is in its own currency; a group that names none is in the fleet's."""
+    fleet = chain[-1].currency or currency
+    return (chain[0], *(s for s in chain[1:] if (s.currency or fleet) == currency))
+
+
+def _config(
+    chain: tuple[Scope, ...], in_currency: tuple[Scope, ...], slots: Mapping[str, PlannedSlot] | None
+) -> Config | None:
+    notes = (s.largest_note_minor for s in in_currency if s.largest_note_minor is not None)
     policies = (s.without_change for s in chain if s.without_change is not None)
     off: dict[str, str] = {}
     for scope in reversed(chain):
@@ -80,11 +97,9 @@ def _doubts(slots: Mapping[str, PlannedSlot] | None, known: Known, config: Confi
     if slots is not None and known.applied is not None:
         has = known.applied.prices.keys()
         if missing := sorted(has - slots.keys()):
-            doubts.append(f"its slot {missing[0]} is not in the planogram: the machine will refuse it")
+            doubts.append(f"its slot {missing[0]} is not in the planogram: it will refuse that")
         if unknown := sorted(slots.keys() - has):
-            doubts.append(
-                f"the planogram has a slot {unknown[0]} and it has none: the machine will refuse it"
-            )
+            doubts.append(f"it has no slot {unknown[0]}, which is in the planogram: it will refuse that")
     if config is not None and {"cash", "card"} <= config.tenders_off.keys():
         doubts.append("neither cash nor cards are taken")
     return tuple(doubts)
@@ -94,20 +109,17 @@ class _Lookup:
     """Prices of one machine. `doubts` grow while it looks."""
 
     def __init__(
-        self, chain: tuple[Scope, ...], slots: Mapping[str, PlannedSlot] | None, known: Known
+        self,
+        chain: tuple[Scope, ...],
+        slots: Mapping[str, PlannedSlot] | None,
+        known: Known,
+        currency: str,
     ) -> None:
         self.doubts: list[str] = []
         self._known = known
-        before = known.own or known.applied
-        currency = next((s.currency for s in chain if s.currency is not None), None)
-        if currency is None and before is None:
-            raise CannotResolveError("no currency: the plan has none and the machine has not said its own")
-        self._currency = currency or (before.currency if before else "")
-        fleet = chain[-1].currency or self._currency
-        # The machine's own scope is in its own currency; a group without one is in the fleet's.
-        self._chain = tuple(
-            s for n, s in enumerate(chain) if n == 0 or (s.currency or fleet) == self._currency
-        )
+        self._currency = currency
+        self._chain = _in_currency(chain, currency)
+        self._zone = next((s.time_zone for s in chain if s.time_zone is not None), None)
         if slots is not None:
             self._products: dict[str, str | None] = {slot: plan.product for slot, plan in slots.items()}
         else:
@@ -124,15 +136,14 @@ class _Lookup:
                 by_card[slot] = card_minor
         planned = next((s.schedules for s in self._chain if s.schedules is not None), ())
         schedules = (self._schedule(schedule) for schedule in planned)
-        zone = next((s.time_zone for s in self._chain if s.time_zone is not None), None)
-        if planned and zone is None:
+        if planned and self._zone is None:
             raise CannotResolveError("its schedules need a time_zone")
         prices_list = PriceList(
             version=0,
             currency=self._currency,
             prices=prices,
             card_prices=by_card,
-            time_zone=zone if planned else None,
+            time_zone=self._zone if planned else None,
             schedules=tuple(schedule for schedule in schedules if schedule is not None),
         )
         self._doubt_offers(prices_list)

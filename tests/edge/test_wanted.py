@@ -62,7 +62,7 @@ class Session:
 
     def start(self) -> None:
         self.core = Core(self.journal, MACHINE, SLOTS, PRICES, random.Random(1))
-        self.run(ev.Booted(self.boot), ev.BoardReady(), ev.ChangerReady((50, 10), (9, 9)))
+        self.run(ev.Booted(self.boot), ev.BoardReady(), ev.ChangerReady((50, 10), (60, 9)))
         self.run(ev.BillsReady((1_000, 2_000), (0, 0), escrow=True))
         self.run(cev.CardReady(1, always_idle=False, refunds=True, reports_cash=False))
 
@@ -86,7 +86,7 @@ class Session:
 
     def pays(self, coins: int) -> None:
         for _ in range(coins):
-            self.run(ev.CoinIn(0, 50, ev.Route.CASHBOX, 9))
+            self.run(ev.CoinIn(0, 50, ev.Route.CASHBOX, 60))
 
     def takes(self, slot: str) -> Sale:
         self.run(ev.SlotSelected(slot), ev.VendEnded(slot, ev.VendResult.DELIVERED))

@@ -15,7 +15,7 @@ import pytest
 
 from deploy.demo.servers import Broker
 from shared import codec
-from shared.topics import PRICES, RECEIPT, SALE, STATUS, TOPICS, Direction
+from shared.topics import CONFIG, PRICES, RECEIPT, SALE, STATUS, TOPICS, Direction, Topic
 from tests.mosquitto.certificates import make_authority, sign
 from tests.mosquitto.clients import Client
 
@@ -109,15 +109,19 @@ def test_everybody_publishes_and_asks_for_everything_and_gets_what_is_theirs(
         assert {w: {m for m in c.received if m[1] != last} for w, c in clients.items()} == expected
 
 
-def test_wanted_prices_can_be_neither_forged_nor_cleared(production: Broker, certificates: Path) -> None:
+@pytest.mark.parametrize("topic", [PRICES, CONFIG], ids=lambda topic: topic.name)
+def test_what_is_wanted_can_be_neither_forged_nor_cleared(
+    production: Broker, certificates: Path, topic: Topic
+) -> None:
+    """T5: by no device, neither its own nor another's, with an older version or with nothing in it."""
     with Client(production.port, certificates, CLOUD) as cloud:
-        cloud.publish(PRICES.of(A), b"wanted", retain=True)
+        cloud.publish(topic.of(A), b'{"version": 7}', retain=True)
     for who in (A, B):
         with Client(production.port, certificates, who) as machine:
-            assert _publish(machine, PRICES.of(A), b"forged", retain=True) == DENIED
-            assert _publish(machine, PRICES.of(A), b"", retain=True) == DENIED
-    with Client(production.port, certificates, A, filters=(PRICES.of(A),)) as machine:
-        machine.wait_for(PRICES.of(A), b"wanted")
+            for forged in (b'{"version": 6}', b'{"version": 8}', b""):
+                assert _publish(machine, topic.of(A), forged, retain=True) == DENIED
+    with Client(production.port, certificates, A, filters=(topic.of(A),)) as machine:
+        machine.wait_for(topic.of(A), b'{"version": 7}')
         assert len(machine.received) == 1
 
 
