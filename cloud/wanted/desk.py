@@ -9,6 +9,8 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from cloud.database import StoreError
 from cloud.wanted import book, words
@@ -16,6 +18,8 @@ from cloud.wanted.plan import Key, Plan, assembled
 from cloud.wanted.resolve import CannotResolveError, Known, Resolved, resolve
 from shared import topics
 from shared.messages import Config, PriceList, Reported, Stock
+
+_ALIKE: Final = 256  # messages that are read once for all machines of which the same is wanted
 
 Progress = Callable[[int], None]  # machines done since the last call
 
@@ -195,22 +199,37 @@ def _pages(db: sqlite3.Connection, machines: Sequence[str] | None) -> Iterator[l
 
 def _outcome(plan: Plan, row: book.Row) -> Outcome:
     reported = Reported.model_validate_json(row.reported) if row.reported else None
-    stock = Stock.model_validate_json(row.stock) if row.stock else None
     known = Known(
         wanted=row.prices is not None,
-        own=PriceList.model_validate_json(row.own) if row.own else None,
+        own=_price_list(row.own),
         applied=reported.prices if reported else None,
-        products={slot: s.wanted or s.product for slot, s in stock.slots.items()} if stock else {},
+        products={} if plan.planogram(row.machine) else _products(row.stock),
     )
     before = Resolved(
-        prices=PriceList.model_validate_json(row.prices) if row.prices else None,
-        config=Config.model_validate_json(row.config) if row.config else None,
+        prices=_price_list(row.prices),
+        config=_config(row.config),
     )
     version = reported.config_version if reported else 0
     try:
         return Outcome(row.machine, known, version, before, resolve(plan, row.machine, known))
     except CannotResolveError as error:
         return Outcome(row.machine, known, version, before, None, str(error))
+
+
+@lru_cache(maxsize=_ALIKE)
+def _price_list(text: str | None) -> PriceList | None:
+    return PriceList.model_validate_json(text) if text else None
+
+
+@lru_cache(maxsize=_ALIKE)
+def _config(text: str | None) -> Config | None:
+    return Config.model_validate_json(text) if text else None
+
+
+def _products(text: str | None) -> Mapping[str, str]:
+    if text is None:
+        return {}
+    return {slot: s.wanted or s.product for slot, s in Stock.model_validate_json(text).slots.items()}
 
 
 def _own(row: book.Row, priced: set[str]) -> Iterator[tuple[str, str | None]]:

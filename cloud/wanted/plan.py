@@ -109,6 +109,10 @@ class Plan(Section):
         own = self.machines.get(machine, _NOTHING)
         return (own, *(self.groups[name] for name in own.groups), self.fleet)
 
+    def planogram(self, machine: str) -> Planogram | None:
+        names = (scope.planogram for scope in self.chain(machine) if scope.planogram is not None)
+        return next((self.planograms[name] for name in names), None)
+
     def entries(self) -> dict[Key, str]:
         """As the tables keep it, without what says nothing."""
         parts: list[tuple[str, Mapping[str, Section]]] = [

@@ -43,7 +43,8 @@ class Resolved:
 def resolve(plan: Plan, machine: str, known: Known) -> Resolved:
     """Raises CannotResolveError."""
     chain = plan.chain(machine)
-    slots = _slots(plan, chain)
+    planogram = plan.planogram(machine)
+    slots = planogram.slots if planogram else None
     currency = _currency(chain, known)
     config = _config(chain, _in_currency(chain, currency), slots)
     silent = known.applied is None and known.own is None and slots is None
@@ -53,11 +54,6 @@ def resolve(plan: Plan, machine: str, known: Known) -> Resolved:
         raise CannotResolveError("no currency: the plan has none and the machine has not said its own")
     lookup = _Lookup(chain, slots, known, currency)
     return Resolved(lookup.price_list(), config, (*_doubts(slots, known, config), *lookup.doubts))
-
-
-def _slots(plan: Plan, chain: tuple[Scope, ...]) -> Mapping[str, PlannedSlot] | None:
-    name = next((scope.planogram for scope in chain if scope.planogram is not None), None)
-    return None if name is None else plan.planograms[name].slots
 
 
 def _currency(chain: tuple[Scope, ...], known: Known) -> str:

@@ -52,11 +52,13 @@ def named(machines: list[str]) -> str:
 def price_lines(before: PriceList | None, after: PriceList) -> Iterator[str]:
     """Every price and schedule that becomes another."""
     for slot in sorted({*after.prices, *(before.prices if before else ())}):
-        for tender in _TENDERS:
-            old, new = (_price(prices, slot, tender) for prices in (before, after))
-            as_cash = all(_price(p, slot, "cash") == _price(p, slot, tender) for p in (before, after))
-            if old != new and (tender == "cash" or not as_cash):
-                yield f"{slot}{' by card' if tender == 'card' else ''}: {old} becomes {new}"
+        old, new = _minor(before, slot), _minor(after, slot)
+        if old == new and before is not None and before.currency == after.currency:
+            continue  # of ten thousand machines most prices stay
+        for n, tender in enumerate(_TENDERS):
+            if old[n] != new[n] and (tender == "cash" or (old[0], new[0]) != (old[1], new[1])):
+                by = " by card" if tender == "card" else ""
+                yield f"{slot}{by}: {_amount(before, old[n])} becomes {_amount(after, new[n])}"
     if before is not None and before.currency != after.currency:
         yield f"currency {before.currency} becomes {after.currency}"
     zone = before.time_zone if before else None
@@ -66,14 +68,20 @@ def price_lines(before: PriceList | None, after: PriceList) -> Iterator[str]:
     new_ones = {s.name: s for s in after.schedules}
     for name in sorted(old_ones.keys() | new_ones.keys()):
         if old_ones.get(name) != new_ones.get(name):
-            old, new = (_schedule(ones.get(name), after.currency) for ones in (old_ones, new_ones))
-            yield f"schedule {name}: {old} becomes {new}"
+            was, is_now = (_schedule(ones.get(name), after.currency) for ones in (old_ones, new_ones))
+            yield f"schedule {name}: {was} becomes {is_now}"
 
 
-def _price(prices: PriceList | None, slot: str, tender: Priced) -> str:
+def _minor(prices: PriceList | None, slot: str) -> tuple[int | None, int | None]:
+    """What cash and cards pay, without schedules."""
     if prices is None or slot not in prices.prices:
-        return "no price"
-    return money.text(prices.of(slot, tender), prices.currency)
+        return None, None
+    cash = prices.prices[slot]
+    return cash, prices.card_prices.get(slot, cash)
+
+
+def _amount(prices: PriceList | None, minor: int | None) -> str:
+    return "no price" if prices is None or minor is None else money.text(minor, prices.currency)
 
 
 def _schedule(schedule: Schedule | None, currency: str) -> str:
@@ -127,9 +135,9 @@ def price_doubts(before: PriceList | None, after: PriceList) -> Iterator[str]:
     if before is None or before.currency != after.currency:
         return
     for slot in after.prices:
-        for tender in _TENDERS:
-            if slot in before.prices and tenfold(before.of(slot, tender), after.of(slot, tender)):
-                yield f"{slot}: {_price(before, slot, tender)} becomes {_price(after, slot, tender)}"
+        for old, new in zip(_minor(before, slot), _minor(after, slot), strict=True):
+            if old is not None and new is not None and tenfold(old, new):
+                yield f"{slot}: {_amount(before, old)} becomes {_amount(after, new)}"
                 break
 
 
