@@ -96,7 +96,10 @@ def _silent(_done: int) -> None:
 
 
 def messages(db: sqlite3.Connection, topic: topics.Topic = topics.PRICES) -> dict[str, book.Message]:
-    return {m.machine: m for m in book.unpublished(db, topic.name, "", everything=True)}
+    found: dict[str, book.Message] = {}
+    while page := book.unpublished(db, topic.name, max(found, default=""), everything=True):
+        found |= {message.machine: message for message in page}
+    return found
 
 
 def wanted(db: sqlite3.Connection, machine: str) -> PriceList | None:

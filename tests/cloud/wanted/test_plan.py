@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 from cloud.__main__ import main
 from cloud.store import Store
 from cloud.wanted import file
+from cloud.wanted.resolve import Known, resolve
 from shared import topics
 from shared.messages import PriceList
 from tests.cloud.wanted.rig import config, keep, messages, opened, reported, stocked, wanted
@@ -230,6 +231,16 @@ def test_what_cannot_be_is_refused_with_its_key(
         assert done.exit_code == 1
         assert says in done.output, done.output
     assert messages(store.db) == {}
+
+
+def test_the_sample_is_a_plan_that_gives_every_slot_its_price(tmp_path: Path) -> None:
+    plan = file.read(Path(__file__).parents[3] / "deploy/samples/plan.toml")
+    prices = resolve(plan, "lobby-1", Known()).prices
+    assert prices is not None
+    assert prices.prices == {"A1": 220, "A2": 100, "B1": 450}
+    assert prices.of("A1", "cash", (0,)) == 175
+    (tmp_path / "again.toml").write_text(file.written(plan))
+    assert file.read(tmp_path / "again.toml") == plan
 
 
 def test_a_file_that_is_not_there(store: Store, tmp_path: Path) -> None:
