@@ -24,7 +24,8 @@ def change(
     pay what cash pays until they have a price of their own.
     Raises StoreError or ValueError in the operator's words.
     """
-    reported = {m.machine: m.reported.prices for m in told(db) if m.reported}
+    asked = told(db) if machines is None else (m for name in machines for m in told(db, name))
+    reported = {m.machine: m.reported.prices for m in asked if m.reported}
     if machines is None:
         machines = [name for name, prices in reported.items() if amounts.keys() <= prices.prices.keys()]
         if not machines:

@@ -6,7 +6,7 @@ its groups in their order, then in the fleet (cloud/wanted/resolve.py).
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -134,7 +134,6 @@ _MODELS: Final[dict[str, type[Section]]] = {
     "group": Scope,
     "machine": Scope,
 }
-Kind = Literal["product", "planogram", "fleet", "group", "machine"]
 
 
 def _dumped(entry: Section) -> str:
