@@ -12,7 +12,8 @@ from cloud.cli.commands import command, command_key, commands
 from cloud.cli.common import said
 from cloud.cli.csv_files import csv_files
 from cloud.cli.machines import dead_letters, machines
-from cloud.cli.prices import prices
+from cloud.cli.plan import apply, export_plan, history, plan, undo
+from cloud.cli.prices import disagreements, prices
 from cloud.config import CloudSettings
 from shared.settings import SettingsError, load
 
@@ -47,7 +48,10 @@ def run(settings: CloudSettings, *, worker: bool) -> None:
         asyncio.run(app.run(settings, worker=worker))
 
 
-PARTS = (prices, machines, dead_letters, csv_files, command, commands, command_key, *identities.COMMANDS)
+PARTS = (
+    *(prices, plan, apply, export_plan, history, undo, disagreements, machines, dead_letters, csv_files),
+    *(command, commands, command_key, *identities.COMMANDS),
+)
 for part in PARTS:
     main.add_command(part)
 

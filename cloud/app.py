@@ -2,7 +2,8 @@
 
 Every connection is new and its session clean: what was not acknowledged comes again from the broker or from
 the machines. A batch under way when the connection breaks is dropped for the same reason. One thread, `disk`,
-does all writing of archive and ingest store; the event loop does the rest.
+does all writing of archive and ingest store; another, `desk`, lets messages follow from plans; the event loop
+does the rest.
 """
 
 import asyncio
@@ -23,14 +24,14 @@ from cloud.archive import Archive
 from cloud.commands.sender import send_commands
 from cloud.commands.table import CommandTable
 from cloud.config import CloudSettings
-from cloud.database import make
+from cloud.database import connect, make
 from cloud.desk import Seat, keep_desk
 from cloud.health import serving
 from cloud.identity.register import Register
 from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
-from cloud.publisher import publish_prices
+from cloud.publisher import follow, publish_wanted
 from cloud.store import Store
 from cloud.watch import Watch
 from shared import codec, topics
@@ -60,14 +61,17 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
     watch = Watch()
     with ExitStack() as stack:
         make(path)
-        wanted = stack.enter_context(closing(Store(path)))
+        wanted = stack.enter_context(closing(connect(path)))
+        following = stack.enter_context(closing(connect(path)))
+        plans = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="plans"))
         commands = stack.enter_context(closing(CommandTable(path)))
         keeper = stack.enter_context(closing(Store(path)))
         register = stack.enter_context(closing(Register(path)))
         seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
         archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
-        watch.metrics.read("prices_waiting", wanted.waiting)
-        watch.metrics.read("machines_online", wanted.online)
+        figures = stack.enter_context(closing(Store(path)))
+        watch.metrics.read("prices_waiting", figures.waiting)
+        watch.metrics.read("machines_online", figures.online)
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk"))
 
         async def on_disk(write: Callable[[], None]) -> None:
@@ -75,18 +79,12 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
 
         async with Influx(settings.influx, watch=watch) as influx, serving(settings.health.address, watch):
             ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk, register.denied, watch)
-            desk = (
-                None
-                if seat is None
-                else partial(
-                    keep_desk,
-                    seat=seat,
-                    parts=(
-                        partial(publish_prices, store=wanted),
-                        partial(send_commands, table=commands, wall_ns=time.time_ns),
-                    ),
-                )
+            parts = (
+                partial(publish_wanted, db=wanted),
+                partial(follow, db=following, thread=plans),
+                partial(send_commands, table=commands, wall_ns=time.time_ns),
             )
+            desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
             serve = asyncio.create_task(_serve(settings.mqtt, name, ingest, desk, influx, watch))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)

@@ -61,7 +61,7 @@ MEASUREMENTS: Final = {
     "fault": Row(("code",), ("device",)),
     "fault_cleared": Row(("code",), ("device",)),
     "boot": Row(("software", "recovered")),
-    "applied": Row(("price_version",)),
+    "applied": Row(("price_version", "config_version")),
     "audit": Row(
         (
             "currency",

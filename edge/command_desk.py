@@ -22,6 +22,7 @@ from edge.sale import visit_events as vev
 from edge.sale.operator import Commanded, refusal
 from edge.sale.state import Phase, State
 from edge.sale.step import Machine, Step
+from edge.sale.wanted import planned
 from edge.store.journal import Journal
 from edge.store.kept_commands import KeptCommand
 from edge.support import picture
@@ -110,9 +111,8 @@ class CommandDesk:
     def _obey(self, action: wire.Action, row: KeptCommand, state: State, now: Now) -> Obey | None:
         match action:
             case wire.Support():
-                self._keep(
-                    _answered(row, now, "done", "done", "", picture(self._machine, state, self._journal))
-                )
+                machine = planned(self._machine, state)
+                self._keep(_answered(row, now, "done", "done", "", picture(machine, state, self._journal)))
             case wire.Restart() if state.phase not in _QUIET:
                 self._refuse(row, now, "not_now", "a product or money is under way: again in a moment")
             case wire.Restart():
@@ -122,7 +122,7 @@ class CommandDesk:
                 self._resend(action, row, now)
             case _:
                 event = _EVENTS[type(action)](action)
-                words = refusal(self._machine, state, event)
+                words = refusal(planned(self._machine, state), state, event)
                 if not words:
                     return Obey(event, row)
                 self._refuse(row, now, "not_now", words)

@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from edge import catalog
+from edge import catalog, retained
 from edge.command_desk import MAX_WAITING, RESTART_TOKEN, CommandDesk
 from edge.commands import Authority
+from edge.kept_state import STATE, lasting, restore
 from edge.link_events import (
     Command,
     Connected,
@@ -35,19 +36,26 @@ from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import let_in
 from edge.sale.machine import step
-from edge.sale.state import SlotSetting, State, told
+from edge.sale.state import Phase, SlotSetting, told
 from edge.sale.step import Machine
 from edge.sale.tenders import availability
 from edge.sale.visit_events import ClockSet, Overdue
+from edge.sale.wanted import due, planned, wall_ns
 from edge.store.journal import Journal, JournalFull
 from edge.store.kept_commands import KeptCommand
 from shared import codec, topics
 from shared.clock import Now
-from shared.messages import PriceList, PricesRefused, Receipt, Reported, SlotStock, Status, Stock
+from shared.messages import (
+    Config,
+    ConfigRefused,
+    PriceList,
+    PricesRefused,
+    Receipt,
+    Status,
+)
 
 AUDIT_INTERVAL_S: Final = 3600.0
 _CLOCK_JUMP_NS: Final = 10**9  # a clock that moved by less is the same
-_STATE: Final = TypeAdapter(State)
 _NOBODY: Final = Authority()
 _WISHES: Final = (ev.SlotSelected, ev.Lever, ev.ClaimEntered, ev.FreeVend)
 
@@ -70,7 +78,7 @@ class Core:
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
-        self.machine = machine
+        self._fitted = machine
         self.outbox = Outbox(rng)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
@@ -78,13 +86,20 @@ class Core:
         # Events, and messages with commands, that the full disk would not take.
         self.pending: deque[ev.Event | Inbound] = deque()
         self._refused: PricesRefused | None = None
+        self._config_refused: ConfigRefused | None = None
         self._audit_s: float | None = None
-        self._published: dict[str, bytes] = {}
-        self._told: tuple[State, PricesRefused | None] | None = None
+        self._published: dict[str, object] = {}  # since the connect, without times
+        self._told: tuple[object, ...] | None = None
         self._online_since_ns = 0
         self._clock_wait_s = clock_wait_s
         self._send_from_s = 0.0  # until then records with an estimated time are held back
         self._hold_until_s: float | None = None
+        self._minute_s: float | None = None  # when schedules are to be looked at next
+
+    @property
+    def machine(self) -> Machine:
+        """The machine with what is wanted of it."""
+        return planned(self._fitted, self.state)
 
     # ---- events in, commands out
 
@@ -140,8 +155,17 @@ class Core:
             self._refused = verdict if isinstance(verdict, PricesRefused) else None
             if isinstance(verdict, PriceList):
                 self.pending.append(ev.PricesWanted(verdict))
+        elif parsed[1] is topics.CONFIG:
+            self._config(event.payload)
         elif parsed[1] is topics.COMMAND and sum(isinstance(e, Inbound) for e in self.pending) < MAX_WAITING:
             self.pending.append(event)  # what is over when its turn comes is refused then
+
+    def _config(self, payload: bytes) -> None:
+        latest = self.state.pending_config or self.state.config
+        verdict = catalog.judge_config(payload, latest, self.slots, self._fitted.groups)
+        self._config_refused = verdict if isinstance(verdict, ConfigRefused) else None
+        if isinstance(verdict, Config):
+            self.pending.append(ev.ConfigWanted(verdict))
 
     def _receipt(self, payload: bytes, now: Now) -> None:
         try:
@@ -184,11 +208,11 @@ class Core:
 
     def _step(self, event: ev.Event, now: Now, row: KeptCommand | None = None) -> tuple[act.Effect, ...]:
         """`row`: the command that wants it."""
-        done = step(self.machine, self.state, event, now.monotonic_s)
+        done = step(self._fitted, self.state, event, now.monotonic_s)
         row = self.desk.began(row, done, now) if row else self.desk.ended(self.state, done, now)
-        lasting = _lasting(done.state)
-        if row or done.records or done.effects or lasting != _lasting(self.state):
-            self.journal.commit(_STATE.dump_json(done.state), done.records, now, row)
+        lasts = lasting(done.state)
+        if row or done.records or done.effects or lasts != lasting(self.state):
+            self.journal.commit(STATE.dump_json(done.state), done.records, now, row)
         self.state = done.state
         if row:
             self.desk.committed(row)
@@ -211,6 +235,7 @@ class Core:
         if not self.pending:
             self.pending.extend(self._news_of_time(now))
         self._retry(now, commands)
+        self._minute_s = self._next_minute_s(now)
         if self.outbox.tick(now.monotonic_s):
             commands.append(DropConnection())
         end_s = self.desk.ends_s(self.state)
@@ -223,6 +248,15 @@ class Core:
         known_ns, ahead_ns = self.state.cabinet.clock_ns, now.wall_ns - round(now.monotonic_s * 10**9)
         if now.trust == "synced" and (known_ns is None or abs(ahead_ns - known_ns) > _CLOCK_JUMP_NS):
             yield ClockSet(now.wall_ns)
+        elif self.state.phase is Phase.IDLE and due(self.state, now.monotonic_s):
+            yield ev.PricesDue()
+
+    def _next_minute_s(self, now: Now) -> float | None:
+        """Schedules begin and end with a minute. So they are looked at each minute."""
+        at_ns = wall_ns(self.state, now.monotonic_s)
+        if at_ns is None or not self.state.prices.schedules:
+            return None
+        return now.monotonic_s + 60 - at_ns / 10**9 % 60
 
     def next_wake_s(self) -> float | None:
         # On a full disk the deadline waits behind what is pending, which is tried in the loop's own rhythm.
@@ -234,6 +268,7 @@ class Core:
             self.outbox.next_wake_s(),
             self._hold_until_s,
             self.desk.ends_s(self.state),
+            self._minute_s,
         )
         return min((t for t in times if t is not None), default=None)
 
@@ -243,21 +278,21 @@ class Core:
         if not self.connected:
             return []
         commands: list[Command] = [*self.desk.take_replies(), *self._send_records(now)]
-        told = (self.state, self._refused)
+        told = (self.state, self._refused, self._config_refused)
         if self._told == told:
             return commands
         self._told = told
-        retained = (
-            (topics.STATUS, self.status(online=True).model_dump_json(), b""),
-            (topics.REPORTED, *self._reported(now)),
-            (topics.STOCK, *self._stock(now)),
-        )
-        for topic, text, key in retained:
-            # Compared without its time: said again only when something changed, or after a new connection.
-            same = key or text.encode()
+        status = self.status(online=True)
+        reported = retained.reported(self.state, self._refused, self._config_refused, now.wall_ns)
+        stock = retained.stock(self.machine, self.slots, self.state, now.wall_ns)
+        for topic, said, same in (
+            (topics.STATUS, status, status),
+            (topics.REPORTED, reported, retained.without_time(reported)),
+            (topics.STOCK, stock, retained.without_time(stock)),
+        ):
             if self._published.get(topic.name) != same:
                 self._published[topic.name] = same
-                commands.append(self._publish(topic, text.encode()))
+                commands.append(self._publish(topic, said.model_dump_json().encode()))
         return commands
 
     def _send_records(self, now: Now) -> list[Command]:
@@ -287,47 +322,3 @@ class Core:
             software=self.machine.software,
             tenders=availability(self.state),
         )
-
-    def _reported(self, now: Now) -> tuple[str, bytes]:
-        reported = Reported(at_ns=now.wall_ns, prices=self.state.prices, refused=self._refused)
-        return reported.model_dump_json(), reported.model_copy(update={"at_ns": 0}).model_dump_json().encode()
-
-    def _stock(self, now: Now) -> tuple[str, bytes]:
-        slots = {
-            s.slot: SlotStock(
-                product=s.product, count=self.state.stock[s.slot], capacity=s.capacity, par=s.par
-            )
-            for s in self.slots.values()
-        }
-        stock = Stock(at_ns=now.wall_ns, slots=slots)
-        return stock.model_dump_json(), stock.model_copy(update={"at_ns": 0}).model_dump_json().encode()
-
-
-def restore(stored: bytes | None, slots: Sequence[SlotSetting], prices: PriceList) -> State:
-    """The state of the last run, fitted to today's settings: new slots start full at their settings' price,
-    removed ones are forgotten. Raises pydantic.ValidationError for a state of another program version.
-    """
-    state = _STATE.validate_json(stored) if stored else State(prices=prices, stock={})
-    stock = {s.slot: min(state.stock.get(s.slot, s.capacity), s.capacity) for s in slots}
-    in_force = {s.slot: state.prices.prices.get(s.slot, prices.prices[s.slot]) for s in slots}
-    by_card = {slot: price for slot, price in state.prices.card_prices.items() if slot in in_force}
-    fitted = state.prices.model_copy(update={"prices": in_force, "card_prices": by_card})
-    return replace(state, stock=stock, prices=fitted)
-
-
-def _lasting(state: State) -> State:
-    """The state without what only this run knows: a change of that alone is not worth an fsync."""
-    return replace(
-        state,
-        changer="",
-        validator="",
-        readers={},
-        board="",
-        disk_ok=True,
-        link_up=False,
-        accepting=None,
-        notes_accepted=None,
-        stacker_full=False,
-        deadline_s=None,
-        message="",
-    )

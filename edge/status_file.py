@@ -27,7 +27,8 @@ class StatusFile:
 
 def _status(core: Core) -> dict[str, Any]:
     """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is;
-    `closed`: slots that are not sold, with the reason; `commands_refused`: by code, in this run.
+    `prices`: what cash pays now, with the `schedules` that hold; `closed`: slots that are not sold, with the
+    reason; `commands_refused`: by code, in this run.
     """
     state, counts = core.state, core.journal.counts
     return {
@@ -44,7 +45,10 @@ def _status(core: Core) -> dict[str, Any]:
         "stored": counts.stored,
         "parked": counts.parked,
         "price_version": state.prices.version,
-        "prices": state.prices.prices,
+        "prices": {slot: state.price_minor(slot, "cash") for slot in state.prices.prices},
+        "schedules": [state.prices.schedules[n].name for n in state.holding],
+        "config_version": state.config.version if state.config else 0,
+        "products": dict(core.machine.products),
         "stock": state.stock,
         "closed": state.closed,
         "locked": state.cabinet.locked,

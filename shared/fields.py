@@ -23,7 +23,8 @@ Pem = Annotated[str, StringConstraints(max_length=8_192, pattern=r"^[\x20-\x7e\n
 Serial = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{1,40}$")]  # of a certificate
 Count = Annotated[int, Field(ge=0, le=MAX_INT)]
 Minor = Annotated[int, Field(ge=0, le=MAX_INT)]
-PriceMinor = Annotated[int, Field(ge=1, le=10_000_000)]
+MAX_PRICE_MINOR: Final = 10_000_000
+PriceMinor = Annotated[int, Field(ge=1, le=MAX_PRICE_MINOR)]
 Seq = Annotated[int, Field(ge=1, le=MAX_INT)]
 Tender = Literal["cash", "card", "wallet", "free", "test"]
 Version = Literal[1]

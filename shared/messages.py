@@ -1,8 +1,8 @@
 """Messages of all topics but those that carry records (shared/records.py), as frozen models."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.fields import (
     Code,
@@ -10,6 +10,7 @@ from shared.fields import (
     Currency,
     Epoch,
     Frozen,
+    Minor,
     Pem,
     PriceMinor,
     Product,
@@ -20,6 +21,10 @@ from shared.fields import (
     Text,
     Version,
 )
+from shared.schedules import MAX_SCHEDULES, Name, Priced, Schedule, Zone, wall, zone_of
+
+Switchable = Literal["cash", "card", "wallet"]
+WithoutChange = Literal["refuse", "owe"]
 
 
 class Refusal(Frozen):
@@ -37,7 +42,7 @@ class Receipt(Frozen):
 
 
 class PriceList(Frozen):
-    """All prices of one machine, and those that differ for cards.
+    """All prices of one machine, those that differ for cards, and schedules with the time zone they are in.
 
     `version` only goes up; a machine starts at 0 with its own settings.
     """
@@ -47,11 +52,38 @@ class PriceList(Frozen):
     currency: Currency
     prices: Annotated[dict[Slot, PriceMinor], Field(min_length=1, max_length=1_000)]
     card_prices: dict[Slot, PriceMinor] = Field(default_factory=dict, max_length=1_000)
+    time_zone: Zone | None = None
+    schedules: Annotated[tuple[Schedule, ...], Field(max_length=MAX_SCHEDULES)] = ()
 
-    def of(self, slot: str, tender: Literal["cash", "card"]) -> int:
-        """The price of a slot, minor units. Raises KeyError for a slot that has none."""
+    @model_validator(mode="after")
+    def _schedules_have_a_clock(self) -> Self:
+        if len({schedule.name for schedule in self.schedules}) != len(self.schedules):
+            raise ValueError("two schedules have the same name; each needs its own")
+        if self.schedules and self.time_zone is None:
+            raise ValueError("schedules need a time_zone")
+        if self.time_zone is not None:
+            zone_of(self.time_zone)
+        return self
+
+    def holding(self, at_ns: int | None) -> tuple[int, ...]:
+        """Which schedules hold at a time, by position; none while nobody knows the time."""
+        if at_ns is None or self.time_zone is None or not self.schedules:
+            return ()
+        local = wall(at_ns, self.time_zone)
+        return tuple(n for n, schedule in enumerate(self.schedules) if schedule.holds(local))
+
+    def of(self, slot: str, tender: Priced, holding: tuple[int, ...] = ()) -> int:
+        """The price of a slot under these schedules. Raises KeyError for a slot that has none."""
         price_minor = self.prices[slot]
-        return self.card_prices.get(slot, price_minor) if tender == "card" else price_minor
+        if tender == "card":
+            price_minor = self.card_prices.get(slot, price_minor)
+        offers = (self.schedules[n].price_minor(slot, tender, price_minor) for n in holding)
+        return min((offer for offer in offers if offer is not None), default=price_minor)
+
+
+def price_at(prices: PriceList, slot: str, tender: Priced, at_ns: int | None) -> int:
+    """What is asked for a slot at a time; None: nobody knows the time."""
+    return prices.of(slot, tender, prices.holding(at_ns))
 
 
 class PricesRefused(Frozen):
@@ -59,13 +91,54 @@ class PricesRefused(Frozen):
     reason: Text
 
 
+class PlannedSlot(Frozen):
+    """What belongs into a slot. `group`: products that spoil together, by the machine's own settings."""
+
+    product: Product
+    capacity: Annotated[int, Field(ge=0, le=255)]
+    par: Annotated[int, Field(ge=0, le=255)]
+    group: Product | None = None
+
+    @model_validator(mode="after")
+    def _par_fits(self) -> Self:
+        if self.par > self.capacity:
+            raise ValueError(f"par {self.par} is more than the capacity {self.capacity}")
+        return self
+
+
+class Config(Frozen):
+    """What is wanted of one machine beside its prices. None: as the machine's own settings say.
+
+    `slots`, where they are given, are all slots of the machine. `tenders_off`: what must not be taken now,
+    and why, as the customer is told. `version` only goes up; a machine starts at 0 with its own settings.
+    """
+
+    v: Version = 1
+    version: Count
+    slots: Annotated[dict[Slot, PlannedSlot], Field(min_length=1, max_length=1_000)] | None = None
+    largest_note_minor: Minor | None = None
+    without_change: WithoutChange | None = None
+    tenders_off: dict[Switchable, Annotated[Text, Field(min_length=1)]] = Field(default_factory=dict)
+
+
+class ConfigRefused(Frozen):
+    version: Count | None
+    reason: Text
+
+
 class Reported(Frozen):
-    """What a machine has in force, and why it refused the last list where it did."""
+    """What a machine has in force, and why it refused the last list or config where it did.
+
+    `schedules`: the names of those that hold now.
+    """
 
     v: Version = 1
     at_ns: Count
     prices: PriceList
     refused: PricesRefused | None = None
+    schedules: Annotated[tuple[Name, ...], Field(max_length=MAX_SCHEDULES)] = ()
+    config_version: Count = 0
+    config_refused: ConfigRefused | None = None
 
 
 class Availability(Frozen):
@@ -85,10 +158,13 @@ class Status(Frozen):
 
 
 class SlotStock(Frozen):
+    """`wanted`: another product is planned, and this one is in the slot until it is refilled."""
+
     product: Product
     count: Count
     capacity: Count
     par: Count
+    wanted: Product | None = None
 
 
 class Stock(Frozen):

@@ -206,8 +206,11 @@ class Boot(Frozen):
 
 
 class Applied(Frozen):
+    """What came into force, between two customers: `config_version` with a config, else with a price list."""
+
     kind: Literal["applied"] = "applied"
     price_version: Count
+    config_version: Count | None = None
 
 
 class Audit(Frozen):

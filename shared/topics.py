@@ -15,6 +15,7 @@ from shared.commands import Envelope, Reply
 from shared.messages import (
     CertificateIssued,
     CertificateRequest,
+    Config,
     PriceList,
     Receipt,
     Reported,
@@ -72,9 +73,10 @@ SALE = Topic("sale", _UP, 1, False, _MSGPACK, None, "sale records, in order")
 EVENT = Topic("event", _UP, 1, False, _MSGPACK, None, "all other journal records, in order")
 STATUS = Topic("status", _UP, 1, True, _JSON, Status, "online, and each tender's availability")
 STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
-REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices in force, refused list")
+REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices and config in force, what was refused")
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
+CONFIG = Topic("config", _DOWN, 1, True, _JSON, Config, "planogram, limits and tenders wanted")
 COMMAND = Topic("command", _DOWN, 1, False, _MSGPACK, Envelope, "a signed command with id and deadline")
 REPLY = Topic("reply", _UP, 1, False, _MSGPACK, Reply, "what became of a command")
 CERTIFICATE_REQUEST = Topic(
@@ -89,7 +91,7 @@ CERTIFICATE_ISSUED = Topic(
 )
 
 TOPICS: Final = (
-    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, COMMAND, REPLY),
+    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, CONFIG, COMMAND, REPLY),
     *(CERTIFICATE_REQUEST, CERTIFICATE_ISSUED),
 )
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}

@@ -18,7 +18,7 @@ def sells(state: State) -> bool:
 
 def takes_cash(state: State) -> bool:
     """More money helps: something may be sold, and there is something that costs more than the credit."""
-    if not sells(state):
+    if not sells(state) or state.off("cash"):
         return False
     # While a reader waits for a card to pay for what was chosen, a coin says that the customer pays cash.
     asked = state.phase is Phase.AUTHORISING and state.card is not None and not state.card.session
@@ -90,7 +90,7 @@ def let_in(state: State, policy: Policy) -> tuple[State, tuple[act.Effect, ...]]
 
 def _tell_reader(state: State, number: int, reader: Reader) -> tuple[Reader, tuple[act.Effect, ...]]:
     effects: tuple[act.Effect, ...] = ()
-    prices = [state.prices.of(slot, "card") for slot in state.prices.prices]
+    prices = [state.price_minor(slot, "card") for slot in state.prices.prices]
     span = (max(prices), min(prices))
     if span != reader.range_minor:
         reader, effects = replace(reader, range_minor=span), (act.SetPriceRange(number, *span),)
@@ -104,13 +104,14 @@ def takes_card(state: State, number: int) -> bool:
     """One tender at a time: a card while no cash is in the machine, cash while no card is."""
     if state.card is not None and state.phase in {*CARD_PHASES, Phase.VENDING}:
         return state.card.reader == number
-    return sells(state) and state.phase is Phase.IDLE and any(True for _ in _prices(state))
+    ready = sells(state) and not state.off("card") and state.phase is Phase.IDLE
+    return ready and any(True for _ in _prices(state))
 
 
 def _prices(state: State) -> list[int]:
     return [
-        price
-        for slot, price in state.prices.prices.items()
+        state.price_minor(slot, "cash")
+        for slot in state.prices.prices
         if state.stock.get(slot, 0) > 0 and slot not in state.closed
     ]
 

@@ -86,7 +86,7 @@ def began_elsewhere(_machine: Machine, state: State, event: cev.SessionBegan, _n
 
 def request(machine: Machine, state: State, reader: int, slot: str, now_s: float) -> Step:
     """Ask for the money of one product."""
-    price_minor = state.prices.of(slot, "card")
+    price_minor = state.price_minor(slot, "card")
     state = replace(
         state,
         phase=Phase.AUTHORISING,
@@ -109,7 +109,7 @@ def approved(machine: Machine, state: State, event: cev.VendApproved, now_s: flo
     vend = Vend(
         slot=card.choice,
         product=machine.products[card.choice],
-        price_minor=state.prices.of(card.choice, "card"),
+        price_minor=state.price_minor(card.choice, "card"),
         price_version=state.prices.version,
         paid_minor=event.amount_minor,
         tender="card",

@@ -180,6 +180,10 @@ def prices(_machine: Machine, state: State, event: ev.PricesWanted, _now_s: floa
     return Step(replace(state, pending=event.prices))
 
 
+def config(_machine: Machine, state: State, event: ev.ConfigWanted, _now_s: float) -> Step:
+    return Step(replace(state, pending_config=event.config))
+
+
 def booted(machine: Machine, state: State, event: ev.Booted, now_s: float) -> Step:
     """What the last run left: tubes verify a payout, a vend waits once more for the board's word."""
     recovered = {

@@ -10,7 +10,7 @@ from enum import StrEnum
 from edge.sale.card_events import CardEvent
 from edge.sale.operator_events import OperatorEvent
 from edge.sale.visit_events import CabinetEvent, ClockSet, Overdue, TechnicianRequest
-from shared.messages import PriceList
+from shared.messages import Config, PriceList
 
 
 class Route(StrEnum):
@@ -222,6 +222,18 @@ class PricesWanted:
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigWanted:
+    """A config that passed every check; it is put in force between customers."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class PricesDue:
+    """Between customers: by the clock other schedules hold than those in force."""
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimEntered:
     """A customer typed a claim code; `code` as typed."""
 
@@ -293,5 +305,5 @@ DriverEvent = (
 )
 TechnicianEvent = ServiceChanged | TechnicianRequest
 PersonEvent = FreeVend | TechnicianEvent | OperatorEvent
-TimeEvent = Booted | AuditDue | Tick | Overdue | ClockSet
-Event = DriverEvent | PersonEvent | LinkChanged | DiskChanged | PricesWanted | TimeEvent
+TimeEvent = Booted | AuditDue | PricesDue | Tick | Overdue | ClockSet
+Event = DriverEvent | PersonEvent | LinkChanged | DiskChanged | PricesWanted | ConfigWanted | TimeEvent

@@ -5,7 +5,6 @@ carry out once both are on stable storage. Nothing here does I/O or knows the ti
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final
 
 from edge.sale import (
@@ -32,14 +31,18 @@ from edge.sale.accept import let_in
 from edge.sale.state import Phase, State
 from edge.sale.step import Machine, Step
 from edge.sale.technician import asked
-from shared import records as m
+from edge.sale.wanted import planned, taken
 
 
-def step(machine: Machine, state: State, event: ev.Event, now_s: float) -> Step:
-    """Decide one event. Raises KeyError for an event type without a row: that is a mistake of ours."""
-    late: tuple[m.Body, ...] = ()
-    if not isinstance(event, ev.Booted):  # a restart's time may be another boot's
-        state, late = overdue.judged(machine, state, now_s)
+def step(fitted: Machine, state: State, event: ev.Event, now_s: float) -> Step:
+    """Decide one event. Raises KeyError for an event type without a row: that is a mistake of ours.
+
+    `fitted`: the machine of its settings file; what is wanted of it is in the state.
+    """
+    machine = planned(fitted, state)
+    # a restart's time may be another boot's
+    judged = (state, ()) if isinstance(event, ev.Booted) else overdue.judged(machine, state, now_s)
+    state, late = judged
     decide = TABLE[type(event)][state.phase]
     done = decide(machine, state, event, now_s)
     assert done.state.phase is state.phase or done.state.phase in MOVES.get(decide, ()), (
@@ -47,16 +50,18 @@ def step(machine: Machine, state: State, event: ev.Event, now_s: float) -> Step:
         state,
         event,
     )
-    done = _settle(machine, state, done)
+    done = _settle(fitted, machine, state, done, now_s)
     return Step(done.state, (*late, *done.records), done.effects)
 
 
-def _settle(machine: Machine, before: State, done: Step) -> Step:
-    """What holds after every step: new prices between customers, money only when it can be used."""
+def _settle(fitted: Machine, machine: Machine, before: State, done: Step, now_s: float) -> Step:
+    """What holds after every step: what is wanted between customers, money only when it can be used."""
     state, records = overdue.refreshed(machine, before, done.state), done.records
-    if state.phase is Phase.IDLE and state.pending is not None:
-        state = replace(state, prices=state.pending, pending=None)
-        records = (*records, m.Applied(price_version=state.prices.version))
+    if state.phase is Phase.IDLE:
+        state, news = taken(fitted, state, now_s)
+        records = (*records, *news)
+    if state.config is not before.config:
+        machine = planned(fitted, state)
     state, effects = let_in(state, machine.policy)
     assert state.balanced(), state
     # What is let in comes first: no coin falls into a payout that has begun, and the changer's driver takes
@@ -135,6 +140,8 @@ TABLE: Final[dict[type, dict[Phase, _Handler]]] = {
     ev.LinkChanged: _always(devices.link),
     ev.DiskChanged: _always(devices.disk),
     ev.PricesWanted: _always(devices.prices),
+    ev.ConfigWanted: _always(devices.config),
+    ev.PricesDue: _always(_nothing),  # what holds is looked at after every step
     ev.AuditDue: _always(audit.due),
     # the cabinet, and the technician in front of it
     vev.DoorChanged: _always(visits.door),

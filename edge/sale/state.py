@@ -5,7 +5,8 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from shared.fields import Tender
-from shared.messages import PriceList
+from shared.messages import Config, PriceList, Switchable
+from shared.schedules import Priced
 
 NOT_FITTED = "not fitted"
 STARTING = "starting"
@@ -207,6 +208,10 @@ class State:
     stacking: Stacking | None = None
     stacker_bills: int = 0  # by the validator's count
     pending: PriceList | None = None
+    holding: tuple[int, ...] = ()  # schedules of the price list that are in force
+    config: Config | None = None  # None: as the settings say
+    pending_config: Config | None = None
+    holds: dict[str, str] = field(default_factory=dict)  # slots not yet refilled with what is planned
     claims: dict[int, int] = field(default_factory=dict)  # number and amount of what is still owed
     last_claim: int = 0
     wrong_claims: int = 0  # codes entered in a row that were none
@@ -235,6 +240,14 @@ class State:
     def closed(self) -> dict[str, str]:
         """Slots that are not sold although they hold something, and why, in the customer's words."""
         return self.cabinet.closed
+
+    def price_minor(self, slot: str, tender: Priced) -> int:
+        """What this customer is asked. Raises KeyError for a slot that has no price."""
+        return self.prices.of(slot, tender, self.holding)
+
+    def off(self, tender: Switchable) -> str:
+        """Why the operator wants this tender not to be taken; empty where it may be."""
+        return self.config.tenders_off.get(tender, "") if self.config else ""
 
     @property
     def held_minor(self) -> int:

@@ -54,7 +54,7 @@ class ProductGroup:
 @dataclass(frozen=True, slots=True)
 class Machine:
     """`products`, `items` and `slots` by slot, `groups` by name; `claim_key`: this journal's own secret, for
-    claim codes.
+    claim codes. `wanted`: what belongs into the slots that still hold something else.
     """
 
     products: Mapping[str, str]
@@ -66,3 +66,4 @@ class Machine:
     claim_key: bytes = b""
     slots: Mapping[str, SlotSetting] = field(default_factory=dict)
     groups: Mapping[str, ProductGroup] = field(default_factory=dict)
+    wanted: Mapping[str, str] = field(default_factory=dict)

@@ -15,19 +15,21 @@ def refilled(machine: Machine, state: State, event: Refilled, _now_s: float) -> 
     counts = dict(event.counts)
     if event.others_to_par:
         par = {slot: setting.par for slot, setting in machine.slots.items()}
-        changed = {slot: count for slot, count in par.items() if count != state.stock[slot]}
+        changed = {s: count for s, count in par.items() if count != state.stock[s] or s in state.holds}
         counts = {**changed, **counts}
     records = tuple(
         vr.Refill(
             slot=slot,
-            product=machine.products[slot],
+            product=machine.wanted.get(slot, machine.products[slot]),
             before=state.stock[slot],
             after=count,
             added=count - state.stock[slot],
         )
         for slot, count in counts.items()
     )
-    return Step(replace(state, stock={**state.stock, **counts}), records)
+    told = state.stock if event.others_to_par else counts
+    holds = {slot: product for slot, product in state.holds.items() if slot not in told}
+    return Step(replace(state, stock={**state.stock, **counts}, holds=holds), records)
 
 
 def corrected(machine: Machine, state: State, event: StockSet, _now_s: float) -> Step:

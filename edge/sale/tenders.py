@@ -4,7 +4,7 @@ from typing import Final
 
 from edge.sale.state import NOT_FITTED, State
 from shared.fields import Tender
-from shared.messages import Availability
+from shared.messages import Availability, Switchable
 
 # What drivers give as the reason of a loss, in words that follow a device's name.
 REASONS: Final = {
@@ -34,7 +34,12 @@ def availability(state: State) -> dict[Tender, Availability]:
     trouble = _machine(state)
     if trouble:
         return {"cash": _no(trouble), "card": _no(trouble), "wallet": _no(trouble)}
-    return {"cash": _cash(state), "card": _card(state), "wallet": _wallet(state)}
+    able: dict[Switchable, Availability] = {
+        "cash": _cash(state),
+        "card": _card(state),
+        "wallet": _wallet(state),
+    }
+    return {tender: _no(state.off(tender)) if state.off(tender) else can for tender, can in able.items()}
 
 
 def _machine(state: State) -> str:

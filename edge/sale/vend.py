@@ -61,7 +61,7 @@ def test(machine: Machine, state: State, event: MotorTested, now_s: float) -> St
 
 
 def _run(machine: Machine, state: State, slot: str, tender: Tender, now_s: float) -> Step:
-    price_minor = state.prices.of(slot, "cash")
+    price_minor = state.price_minor(slot, "cash")
     paid_minor = price_minor if tender == "cash" else 0
     vend = Vend(
         slot=slot,
@@ -111,7 +111,7 @@ def cannot_sell(state: State, slot: str) -> str:
 
 def _cannot_pay(machine: Machine, state: State, slot: str) -> str:
     """Why this customer's cash does not buy it; empty when it does."""
-    price_minor = state.prices.of(slot, "cash")
+    price_minor = state.price_minor(slot, "cash")
     if state.credit_minor < price_minor:
         return "price " + money.text(price_minor, state.prices.currency)
     change_minor = state.credit_minor - price_minor

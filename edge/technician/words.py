@@ -142,6 +142,10 @@ _WORDS: Final[dict[type, Callable[[Any], str]]] = {
     m.Fault: lambda r: f"fault of the {spoken(r.device)}: {spoken(r.code)}",
     m.FaultCleared: lambda r: f"fault of the {spoken(r.device)} is over: {spoken(r.code)}",
     m.Boot: lambda r: f"the machine was started (software {r.software}); {RECOVERED[r.recovered]}",
-    m.Applied: lambda r: f"price list {r.price_version} came into force",
+    m.Applied: lambda r: (
+        f"price list {r.price_version} came into force"
+        if r.config_version is None
+        else f"config {r.config_version} came into force"
+    ),
     m.Audit: _audit,
 }

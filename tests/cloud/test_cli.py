@@ -12,6 +12,7 @@ from cloud.__main__ import main
 from cloud.batch import Arrived, digest
 from cloud.database import make
 from cloud.store import Store
+from cloud.wanted import book
 from shared import topics
 from shared.messages import Availability, PriceList, Reported, Status
 from tests.cloud.records import EPOCH, START_NS, arrived, sale
@@ -48,7 +49,7 @@ def know(store: Store, machine: str, **prices: int) -> None:
         ("prices set --machine m1 Z9=1.00", 1, "no slot Z9; it has A1, B2"),
         ("prices set --machine m1 --machine m2 B2=1.00", 1, "m2: no slot B2"),
         ("prices set --machine m1 A1=1.555", 1, "no whole number of EUR"),
-        ("prices set --machine m1 A1=0", 1, "prices.A1"),
+        ("prices set --machine m1 A1=0", 1, "A1=0"),
         ("prices set --all Z9=1", 1, "no machine has Z9"),
         ("prices set --machine m1 A1", 2, "write SLOT=PRICE"),
         ("prices set --machine m1 A1=1 A1=2", 2, "each slot once"),
@@ -67,7 +68,8 @@ def test_a_mistake_is_told_in_words_and_changes_nothing(
     done = call(config, *words.split())
     assert (done.exit_code, done.stdout) == (code, "")
     assert says in done.stderr
-    assert store.unpublished(everything=True) == []
+    assert book.unpublished(store.db, "prices", "", everything=True) == []
+    assert book.history(store.db, 1) == []
 
 
 @pytest.mark.parametrize(
@@ -90,10 +92,10 @@ def test_a_store_that_is_not_there_or_of_another_version(config: Path) -> None:
     assert "vend-cloud run" in call(config, "machines").stderr
     make(config.parent / "store.db")
     with closing(Store(config.parent / "store.db")) as store:
-        store._db.execute("PRAGMA user_version = 9")
+        store.db.execute("PRAGMA user_version = 99")
     done = call(config, "machines")
     assert done.exit_code == 1
-    assert "version 9" in done.stderr
+    assert "version 99" in done.stderr
 
 
 def test_prices_of_all_machines_and_side_by_side(config: Path, store: Store) -> None:
@@ -144,6 +146,8 @@ def test_dead_letters(config: Path, store: Store) -> None:
     assert (row["epoch"], row["seq"], row["count"]) == (EPOCH, 2, 1)
 
 
-@pytest.mark.parametrize("words", [["machines"], ["prices", "show"], ["dead-letters"]])
+@pytest.mark.parametrize(
+    "words", [["machines"], ["prices", "show"], ["dead-letters"], ["history"], ["disagreements"]]
+)
 def test_nothing_known_is_an_empty_list(config: Path, store: Store, words: Sequence[str]) -> None:
     assert json.loads(call(config, *words, "--json").stdout) == []

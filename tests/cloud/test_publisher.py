@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from cloud import publisher
 from cloud.database import make
 from cloud.mqtt import PublishRefusedError
 from cloud.store import Store
+from cloud.wanted import book
+from shared import topics
 from shared.messages import PriceList
 
 
@@ -49,13 +51,14 @@ class Broker:
 
 
 def want(store: Store, version: int, *machines: str) -> None:
-    store.want({m: PriceList(version=version, currency="EUR", prices={"A1": 100}) for m in machines}, 1)
+    payload = PriceList(version=version, currency="EUR", prices={"A1": 100}).model_dump_json()
+    book.put(store.db, 0, (), [book.Message(topics.PRICES.name, m, version, payload) for m in machines], 1)
 
 
 def publish(broker: Broker, store: Store) -> None:
     async def run() -> None:
         async with asyncio.timeout(10):
-            await publisher.publish_prices(broker, store)
+            await publisher.publish_wanted(broker, store.db)
 
     with pytest.raises(MqttError, match="enough"):
         asyncio.run(run())
@@ -95,16 +98,16 @@ def test_one_that_is_refused_holds_up_no_other_and_is_tried_again(store: Store) 
 
 def test_a_store_that_cannot_be_written_is_tried_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     want(store, 1, "m1")
-    real, errors = store.published, [sqlite3.OperationalError("database or disk is full")] * 2
+    real, errors = book.published, [sqlite3.OperationalError("database or disk is full")] * 2
 
-    def published(machine: str, version: int) -> None:
+    def published(db: sqlite3.Connection, messages: Sequence[book.Message]) -> None:
         if errors:
             raise errors.pop()
-        real(machine, version)
+        real(db, messages)
 
-    monkeypatch.setattr(store, "published", published)
+    monkeypatch.setattr(book, "published", published)
     broker = Broker(lambda broker: len(broker.taken) == 4)
     with pytest.raises(TimeoutError):
-        asyncio.run(asyncio.wait_for(publisher.publish_prices(broker, store), 0.5))
+        asyncio.run(asyncio.wait_for(publisher.publish_wanted(broker, store.db), 0.5))
     assert broker.taken == [("vend/v1/m1/prices", 1)] * 3
-    assert store.unpublished(everything=False) == []
+    assert book.unpublished(store.db, "prices", "", everything=False) == []

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from deploy.demo.servers import Broker
-from shared.topics import CERTIFICATE_ISSUED, CERTIFICATE_REQUEST, PRICES, RECEIPT, SALE, TOPICS, Direction
+from shared.topics import (
+    CERTIFICATE_ISSUED,
+    CERTIFICATE_REQUEST,
+    CONFIG,
+    PRICES,
+    RECEIPT,
+    SALE,
+    TOPICS,
+    Direction,
+    Topic,
+)
 from tests.mosquitto.clients import Client
 from tests.mosquitto.conftest import CLOUD, SIGNER, A, B
 
@@ -129,13 +139,17 @@ def test_a_last_will_has_the_rights_of_who_leaves_it(production: Broker, certifi
         assert heard[who] == readable(who, lambda writer: f"will of {writer}".encode()), who
 
 
-def test_wanted_prices_can_be_neither_forged_nor_cleared(production: Broker, certificates: Path) -> None:
+@pytest.mark.parametrize("topic", [PRICES, CONFIG], ids=lambda topic: topic.name)
+def test_what_is_wanted_can_be_neither_forged_nor_cleared(
+    production: Broker, certificates: Path, topic: Topic
+) -> None:
+    """T5: by no device, neither its own nor another's, with an older version or with nothing in it."""
     with Client(production.port, certificates, CLOUD) as cloud:
-        cloud.publish(PRICES.of(A), b"wanted", retain=True)
+        cloud.publish(topic.of(A), b'{"version": 7}', retain=True)
     for who in (A, B, SIGNER):
         with Client(production.port, certificates, who) as thief:
-            assert publish(thief, PRICES.of(A), b"forged", retain=True) == DENIED
-            assert publish(thief, PRICES.of(A), b"", retain=True) == DENIED
-    with Client(production.port, certificates, A, filters=(PRICES.of(A),)) as machine:
-        machine.wait_for(PRICES.of(A), b"wanted")
+            for forged in (b'{"version": 6}', b'{"version": 8}', b""):
+                assert publish(thief, topic.of(A), forged, retain=True) == DENIED
+    with Client(production.port, certificates, A, filters=(topic.of(A),)) as machine:
+        machine.wait_for(topic.of(A), b'{"version": 7}')
         assert len(machine.received) == 1

@@ -44,6 +44,7 @@ RECORDS = {
     "audit": "totals: {sales} sold for {sold_minor}, credit {credit_minor}",
 }
 ADDED: tuple[tuple[str, Callable[[dict[str, Any]], bool], str], ...] = (
+    ("applied", lambda r: r["config_version"] is not None, ", with config {config_version}"),
     ("sale", lambda r: r["paid_minor"] != r["price_minor"], ", paid {paid_minor}"),
     ("sale", lambda r: r["outcome"] == "doubtful", ", doubtful"),
     ("sale", lambda r: r["link_down"], ", network down"),

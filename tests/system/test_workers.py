@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from cloud.store import Store
+from cloud.wanted import book
 from deploy.demo.fleet import stored
 from deploy.demo.machine import Books
 from deploy.demo.servers import Broker, Influx
@@ -97,5 +98,6 @@ def test_one_killed_and_one_stopped_under_load(tmp_path: Path) -> None:
             eventually(lambda: second.figure("messages_total", topic="status") > 0)
             with closing(Store(tmp_path / "cloud" / "data" / "store.db")) as store:
                 assert store.dead_letters(1) == []
-                store.want({"m0": PriceList(version=1, currency="EUR", prices={"A1": 160})}, 1)
+                prices = PriceList(version=1, currency="EUR", prices={"A1": 160}).model_dump_json()
+                book.put(store.db, 0, (), [book.Message(topics.PRICES.name, "m0", 1, prices)], 1)
             eventually(lambda: far.prices)

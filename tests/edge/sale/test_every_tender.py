@@ -16,7 +16,7 @@ from edge.sale.machine import TABLE, step
 from edge.sale.state import Phase, State
 from edge.sale.step import Policy
 from shared import records as m
-from shared.messages import PriceList
+from shared.messages import Config, PlannedSlot, PriceList
 from tests.edge.sale.cabinet import cash, moved
 from tests.edge.sale.floor import ACTIONS, COINS, Floor, calm, opened, walk
 
@@ -113,6 +113,10 @@ EVENTS: dict[type, ev.Event] = {
         ev.LinkChanged(up=True),
         ev.DiskChanged(ok=False),
         ev.PricesWanted(PriceList(version=99, currency="EUR", prices={"A1": 5})),
+        ev.ConfigWanted(
+            Config(version=3, slots={"A1": PlannedSlot(product="rum", capacity=9, par=9)}),
+        ),
+        ev.PricesDue(),
         ev.ServiceChanged(on=True),
         ev.AuditDue(),
         vev.DoorChanged(open=True),
