@@ -12,7 +12,7 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
@@ -85,7 +85,9 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
                 partial(send_commands, table=commands, wall_ns=time.time_ns),
             )
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
-            serve = asyncio.create_task(_serve(settings.mqtt, name, ingest, desk, influx, watch))
+            group = settings.share_group or figures.share_group()
+            shared = [(f"$share/{group}/{topic.filter}", topic.qos) for topic in _SHARED]
+            serve = asyncio.create_task(_serve(settings.mqtt, name, shared, ingest, desk, influx, watch))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
@@ -95,7 +97,13 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
 
 
 async def _serve(
-    settings: MqttSettings, name: str, ingest: Ingest, desk: Desk | None, influx: Influx, watch: Watch
+    settings: MqttSettings,
+    name: str,
+    shared: Sequence[tuple[str, int]],
+    ingest: Ingest,
+    desk: Desk | None,
+    influx: Influx,
+    watch: Watch,
 ) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
@@ -103,8 +111,8 @@ async def _serve(
     while True:
         try:
             async with Connection(settings, name, time.time_ns) as connection:
-                for topic in _SHARED:
-                    await connection.subscribe(f"$share/{_NAME}/{topic.filter}", topic.qos)
+                for pattern, qos in shared:
+                    await connection.subscribe(pattern, qos)
                 watch.connected(lambda: connection.waiting)
                 _log.info("connected to %s:%s", settings.host, settings.port)
                 async with asyncio.TaskGroup() as group:

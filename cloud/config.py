@@ -66,10 +66,13 @@ class HealthSettings(Section):
 
 
 class CloudSettings(Settings):
+    """`share_group`: what processes with a data_dir of their own have in common, to share the records; secret."""
+
     model_config = SettingsConfigDict(env_prefix="VEND_CLOUD_")
 
     data_dir: Path
     log: Style = "auto"
+    share_group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{16,64}$")] | None = None
     mqtt: MqttSettings = MqttSettings()
     influx: InfluxSettings = InfluxSettings()
     identity: IdentitySettings = IdentitySettings()

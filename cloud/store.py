@@ -70,6 +70,11 @@ class Store:
             ],
         )
 
+    def share_group(self) -> str:
+        """The secret name under which the processes of this data_dir share the records."""
+        (name,) = self.db.execute("SELECT name FROM share_group").fetchone()
+        return str(name)
+
     def waiting(self) -> int:
         """How many of the messages with what is wanted are not published yet."""
         return self._count("wanted WHERE version > published_version")

@@ -24,6 +24,8 @@ from shared.messages import (
 )
 
 CLOUD_USER: Final = "vend-cloud"  # at the broker: the name of its certificate
+# One connection a name: cloud processes side by side need a certificate each.
+CLOUD_USERS: Final = (CLOUD_USER, *(f"{CLOUD_USER}-{number}" for number in range(2, 9)))
 SIGNER_USER: Final = "vend-signer"  # the one process that has the authority's key
 
 _PREFIX: Final = "vend/v1"

@@ -25,7 +25,7 @@ from cloud.identity.issue import Desk
 from cloud.identity.overview import overview
 from cloud.identity.register import Register
 from shared.files import write_whole
-from shared.topics import CLOUD_USER
+from shared.topics import CLOUD_USERS
 
 _OBEYS_LIMIT_S: Final = 20.0
 _LOOK_S: Final = 0.3
@@ -120,8 +120,15 @@ def rights(settings: CloudSettings) -> None:
 
 
 @ca.command("cloud")
+@click.option(
+    "--process",
+    type=click.IntRange(1, len(CLOUD_USERS)),
+    default=1,
+    show_default=True,
+    help="Which of several cloud processes: each needs a certificate of its own.",
+)
 @click.pass_obj
-def for_cloud(settings: CloudSettings) -> None:
+def for_cloud(settings: CloudSettings, process: int) -> None:
     """The cloud program's own certificate, where [mqtt.tls] looks for it."""
     tls = settings.mqtt.tls
     with _desk(settings) as desk:
@@ -129,7 +136,7 @@ def for_cloud(settings: CloudSettings) -> None:
             raise StoreError(
                 "set [mqtt.tls] ca and certificate first, without key: it goes into the same file"
             )
-        issued, key = own.make(desk, CLOUD_USER, Use.CLIENT, (), time.time_ns())
+        issued, key = own.make(desk, CLOUD_USERS[process - 1], Use.CLIENT, (), time.time_ns())
         write_whole(tls.certificate, issued.pem.encode() + key, 0o600)
         if tls.ca != settings.identity.broker_dir / broker.AUTHORITY:
             write_whole(tls.ca, desk.authority.pem, 0o644)

@@ -21,10 +21,10 @@ from shared import certificates as certs
 from shared import join_code
 from shared.fields import Frozen, MachineId, Pem
 from shared.messages import CertificateIssued, CertificateRequest
-from shared.topics import CLOUD_USER, SIGNER_USER
+from shared.topics import CLOUD_USERS, SIGNER_USER
 
 How = Literal["provision", "request", "join", "renewal", "operator", "proof"]
-RESERVED: Final = frozenset({CLOUD_USER, SIGNER_USER})
+RESERVED: Final = frozenset({*CLOUD_USERS, SIGNER_USER})
 RENEWAL_PACE_NS: Final = 24 * 3600 * 10**9
 _MACHINE: Final = TypeAdapter(MachineId)
 

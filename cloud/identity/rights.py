@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from shared.topics import CLOUD_USER, SIGNER_USER, TOPICS, Direction
+from shared.topics import CLOUD_USER, CLOUD_USERS, SIGNER_USER, TOPICS, Direction
 
 _HEAD: Final = """\
 # Who may read and write what; everything else is denied. Written from shared/topics.py, one line a topic and
@@ -16,11 +16,11 @@ _MACHINES: Final = """
 
 def _lines(denied: Collection[str]) -> Iterator[str]:
     yield _HEAD.rstrip("\n")
-    for user in (CLOUD_USER, SIGNER_USER):
+    for user in (*CLOUD_USERS, SIGNER_USER):
         if user not in denied:
             yield f"\nuser {user}"
             for topic in TOPICS:
-                if topic.user == user:
+                if topic.user == (CLOUD_USER if user in CLOUD_USERS else user):
                     yield f"topic {'read' if topic.direction is Direction.UP else 'write'} {topic.filter}"
     yield _MACHINES
     for topic in TOPICS:

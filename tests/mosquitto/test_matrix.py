@@ -4,6 +4,7 @@ A broker grants subscriptions it will never serve, so rights are judged by what 
 """
 
 import itertools
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from deploy.demo.servers import Broker
 from shared.topics import (
     CERTIFICATE_ISSUED,
     CERTIFICATE_REQUEST,
+    CLOUD_USERS,
     CONFIG,
     PRICES,
     RECEIPT,
@@ -22,8 +24,10 @@ from shared.topics import (
     Direction,
     Topic,
 )
+from tests.helpers import eventually
 from tests.mosquitto.clients import Client
 from tests.mosquitto.conftest import CLOUD, SIGNER, A, B
+from tests.mosquitto.site import Site
 
 EVERYBODY = (A, B, CLOUD, SIGNER)
 CELLS = tuple(itertools.product((A, B), TOPICS))
@@ -153,3 +157,25 @@ def test_what_is_wanted_can_be_neither_forged_nor_cleared(
     with Client(production.port, certificates, A, filters=(topic.of(A),)) as machine:
         machine.wait_for(topic.of(A), b'{"version": 7}')
         assert len(machine.received) == 1
+
+
+def test_several_cloud_processes_share_the_records_and_nobody_takes_a_share(
+    production: Broker, certificates: Path, site: Site
+) -> None:
+    """T4: a machine may join any group whose name it knows, and the broker drops what it then denies it."""
+    second = CLOUD_USERS[1]
+    site.give(second)
+    group = f"$share/{secrets.token_hex(16)}/{SALE.filter}"
+    guesses = tuple(f"$share/{name}/{SALE.filter}" for name in (*CLOUD_USERS, B))
+    sales = [f"{number}".encode() for number in range(20)]
+    with ExitStack() as stack:
+        cloud = [
+            stack.enter_context(Client(production.port, certificates, who, filters=(group,)))
+            for who in (CLOUD, second)
+        ]
+        stack.enter_context(Client(production.port, certificates, B, filters=guesses))
+        machine = stack.enter_context(Client(production.port, certificates, A))
+        for payload in sales:
+            assert machine.publish(SALE.of(A), payload) == SUCCESS
+        eventually(lambda: sorted(m[1] for c in cloud for m in c.received) == sorted(sales))
+        assert all(client.received for client in cloud), "both have a share"
