@@ -66,7 +66,7 @@ class HealthSettings(Section):
 
 
 class CloudSettings(Settings):
-    """`share_group`: what processes with a data_dir of their own have in common, to share the records; secret."""
+    """`share_group`: a secret that processes with a data_dir of their own have in common (cloud/app.py)."""
 
     model_config = SettingsConfigDict(env_prefix="VEND_CLOUD_")
 
