@@ -29,7 +29,7 @@ CLOUD_USERS: Final = (CLOUD_USER, *(f"{CLOUD_USER}-{number}" for number in range
 SIGNER_USER: Final = "vend-signer"  # the one process that has the authority's key
 
 _PREFIX: Final = "vend/v1"
-_TOPIC: Final = re.compile(r"^vend/v1/([a-z0-9][a-z0-9-]{0,31})/([a-z/]+)$")
+_TOPIC: Final = re.compile(r"vend/v1/([a-z0-9][a-z0-9-]{0,31})/([a-z/]+)")
 
 
 class Direction(StrEnum):
@@ -106,7 +106,7 @@ def heard_by(user: str) -> list[Topic]:
 
 def parse(name: str) -> tuple[str, Topic] | None:
     """Machine and table row of a topic name; None when it is none of ours."""
-    match = _TOPIC.match(name)
+    match = _TOPIC.fullmatch(name)
     if match is None or match[2] not in _BY_NAME:
         return None
     return match[1], _BY_NAME[match[2]]
