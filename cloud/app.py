@@ -19,6 +19,7 @@ from typing import Final
 from aiomqtt import MqttError
 
 from cloud.archive import Archive
+from cloud.books import Books
 from cloud.config import CloudSettings
 from cloud.database import make
 from cloud.influx import Influx
@@ -26,6 +27,7 @@ from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import publish_prices
 from cloud.store import Store
+from cloud.watermarks import publish_watermarks
 from shared import codec, topics
 from shared.messages import Receipt
 from shared.settings import MqttSettings
@@ -47,6 +49,7 @@ async def run(settings: CloudSettings) -> None:
         make(path)
         wanted = stack.enter_context(closing(Store(path)))
         keeper = stack.enter_context(closing(Store(path)))
+        books = stack.enter_context(closing(Books(path)))
         archive = stack.enter_context(closing(Archive(folder, _NAME, time.time_ns())))
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk"))
 
@@ -55,7 +58,7 @@ async def run(settings: CloudSettings) -> None:
 
         async with Influx(settings.influx) as influx:
             ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk)
-            serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, influx))
+            serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, books, influx))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
@@ -64,7 +67,7 @@ async def run(settings: CloudSettings) -> None:
                 _log.info("stopping")
 
 
-async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, influx: Influx) -> None:
+async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, books: Books, influx: Influx) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     name = f"{_NAME}-{secrets.token_hex(4)}"  # two processes of one name would push each other out for ever
@@ -78,6 +81,7 @@ async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, influx: 
                     group.create_task(connection.lost())
                     group.create_task(_take_in(connection, ingest))
                     group.create_task(publish_prices(connection, wanted))
+                    group.create_task(publish_watermarks(connection, books))
                     pause_s = _BACKOFF_FIRST_S
         except* (MqttError, OSError) as trouble:
             _log.warning("broker: %s; connecting again", trouble.exceptions[0])

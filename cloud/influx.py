@@ -18,6 +18,8 @@ import aiohttp
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
+from cloud import twins
+from cloud.batch import Line
 from cloud.config import InfluxSettings
 
 _log = logging.getLogger(__name__)
@@ -141,6 +143,19 @@ class Influx:
     async def write(self, lines: Sequence[str]) -> dict[int, str]:
         """Write all lines; returns index and reason of those that the database will never take."""
         return await write_all(lines, self._post, self._sleep, self._rng)
+
+    async def taken(self, lines: Sequence[Line]) -> list[Line]:
+        """Of records whose number is stored: those whose number another record has. Waits for an answer."""
+        pause_s = _BACKOFF_FIRST_S
+        while True:
+            try:
+                return await twins.taken(lines, self.query)
+            except (ApiException, aiohttp.ClientError, OSError) as error:
+                _log.warning(
+                    "InfluxDB does not answer (%s); nothing is lost, trying again", type(error).__name__
+                )
+            await self._sleep(pause_s * self._rng.uniform(0.5, 1.0))
+            pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
 
     async def _post(self, lines: Sequence[str]) -> Failure | None:
         try:

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cloud.batch import Batch, DeadLetter
+from cloud import books
+from cloud.batch import Batch, DeadLetter, Line
 from cloud.database import StoreError, connect
 from shared import codec
 from shared.messages import PriceList
@@ -19,6 +20,10 @@ class Store:
 
     def close(self) -> None:
         self._db.close()
+
+    def screen(self, batch: Batch) -> list[Line]:
+        """Refuse numbers that cannot be; returns the lines whose number is stored already."""
+        return books.screen(self._db, batch)
 
     def keep(self, batch: Batch, at_ns: int) -> None:
         """What a batch taught beside its points, in one transaction. `at_ns`: when it arrived."""
@@ -45,6 +50,7 @@ class Store:
                 ],
             )
             self._bury(batch.dead)
+            books.keep(self._db, batch, at_ns)
 
     def _bury(self, letters: Iterable[DeadLetter]) -> None:
         self._db.executemany(

@@ -17,6 +17,7 @@ from edge.config import EdgeSettings
 from edge.core import Core
 from edge.fitted import board_link
 from edge.keypad import KeypadLink, keypad_thread
+from edge.lineage import WATERMARK_WAIT_S
 from edge.link_events import Publish
 from edge.local_server import LocalServer
 from edge.loop import INBOX_EVENTS, Crashed, Inbox, Loop, Retention, Stop
@@ -49,6 +50,7 @@ def run(settings: EdgeSettings) -> None:
             settings.price_list(),
             random.Random(),  # noqa: S311  # jitter, not secrets
             settings.clock_wait_s,
+            WATERMARK_WAIT_S,
         )
         crashed = _crash_poster(inbox)
         adapter = ADAPTERS[settings.adapter]()

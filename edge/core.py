@@ -16,6 +16,7 @@ from typing import Final
 from pydantic import TypeAdapter, ValidationError
 
 from edge import catalog
+from edge.lineage import Lineage
 from edge.link_events import (
     Command,
     Connected,
@@ -31,6 +32,7 @@ from edge.outbox import Outbox
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import let_in
+from edge.sale.audit import forked
 from edge.sale.machine import step
 from edge.sale.state import SlotSetting, State, told
 from edge.sale.step import Machine
@@ -50,7 +52,8 @@ _WISHES: Final = (ev.SlotSelected, ev.Lever, ev.ClaimEntered, ev.FreeVend)
 class Core:
     """One machine. `slots` and `prices` are its settings: products, and prices until the cloud sends some.
 
-    `clock_wait_s`: how long after a connect records with an estimated time wait for a better one.
+    `clock_wait_s`: how long after a connect records with an estimated time wait for a better one;
+    `watermark_wait_s`: how long all of them wait for the cloud's word on what it holds.
     """
 
     def __init__(
@@ -61,11 +64,13 @@ class Core:
         prices: PriceList,
         rng: random.Random,
         clock_wait_s: float = 0.0,
+        watermark_wait_s: float = 0.0,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
         self.machine = machine
         self.outbox = Outbox(rng)
+        self.lineage = Lineage(journal, watermark_wait_s)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
         self.pending: deque[ev.Event] = deque()  # events that the full disk would not take
@@ -74,6 +79,7 @@ class Core:
         self._published: dict[str, bytes] = {}
         self._told: tuple[State, PricesRefused | None] | None = None
         self._online_since_ns = 0
+        self._said_owed = False
         self._clock_wait_s = clock_wait_s
         self._send_from_s = 0.0  # until then records with an estimated time are held back
         self._hold_until_s: float | None = None
@@ -99,6 +105,7 @@ class Core:
                 self.connected = True
                 self._online_since_ns = now.wall_ns
                 self._send_from_s = now.monotonic_s + self._clock_wait_s
+                self.lineage.connected(now.wall_ns, now.monotonic_s)
                 self._published.clear()
                 self._told = None
                 self.outbox.connected(
@@ -124,6 +131,8 @@ class Core:
             return  # a broker's rights let nothing else through; what is not ours is not ours to judge
         if parsed[1] is topics.RECEIPT:
             self._receipt(event.payload, now)
+        elif parsed[1] is topics.WATERMARK:
+            self.lineage.heard(event.payload)
         elif parsed[1] is topics.PRICES:
             latest = self.state.pending or self.state.prices
             verdict = catalog.judge(event.payload, latest, self.slots)
@@ -136,13 +145,12 @@ class Core:
             receipt = Receipt.model_validate(codec.unpack(payload))
         except (codec.CodecError, ValidationError):
             return  # unreadable: the records stay owed and are sent again
-        if receipt.epoch != self.journal.epoch:
-            return  # an older journal of this machine; its records are not ours
+        stored, refused = self.lineage.ours(receipt)
         try:
-            self.journal.settle(receipt.stored, [(r.seq, r.reason) for r in receipt.refused])
+            self.journal.settle(stored, refused)
         except JournalFull:
             return  # still owed: sent again, settled when there is room
-        self.outbox.settled(receipt.stored, [r.seq for r in receipt.refused], now.monotonic_s)
+        self.outbox.settled(stored, [seq for seq, _ in refused], now.monotonic_s)
 
     def _retry(self, now: Now, commands: list[Command]) -> None:
         while self.pending:
@@ -215,12 +223,17 @@ class Core:
         if not self.connected:
             return []
         commands = self._send_records(now)
+        if self._said_owed and not self.journal.counts.owed:
+            self._published.pop(
+                topics.STATUS.name, None
+            )  # the cloud knows by it that no record is on its way
+            self._told = None
         told = (self.state, self._refused)
         if self._told == told:
             return commands
         self._told = told
         retained = (
-            (topics.STATUS, self.status(online=True).model_dump_json(), b""),
+            (topics.STATUS, *self._status()),
             (topics.REPORTED, *self._reported(now)),
             (topics.STOCK, *self._stock(now)),
         )
@@ -233,18 +246,28 @@ class Core:
         return commands
 
     def _send_records(self, now: Now) -> list[Command]:
-        self._hold_until_s = None
+        self._hold_until_s = self.lineage.waits_until_s(now.monotonic_s)
         if now.monotonic_s < self._send_from_s and self.journal.awaits_time(now):
             self._hold_until_s = self._send_from_s
+        if self._hold_until_s is not None:
             return []
         try:
             self.journal.freeze()
+            if self.lineage.must_fork():
+                self._fork(now)
         except JournalFull:
             return []  # what may still change cannot be sent
         return [
             self._publish(topics.SALE if m.stream == topics.SALE.name else topics.EVENT, m.payload, m.token)
-            for m in self.outbox.take(self.journal.owed, now.monotonic_s)
+            for m in self.outbox.take(self.lineage.owed, now.monotonic_s)
         ]
+
+    def _fork(self, now: Now) -> None:
+        old_epoch = self.journal.epoch
+        self.journal.fork(lambda owed: forked(self.state, old_epoch, owed), now)
+        self.lineage.forked()
+        self.outbox.rewind()
+        self._told = None
 
     def _publish(self, topic: topics.Topic, payload: bytes, token: int | None = None) -> Publish:
         name = topic.of(self.journal.machine)
@@ -258,7 +281,18 @@ class Core:
             epoch=self.journal.epoch,
             software=self.machine.software,
             tenders=availability(self.state),
+            last_seq=self.journal.last_seq,
+            owed_from=self.journal.owed_from() if online else None,  # the will is made by another thread
+            owed=self.journal.counts.owed,
+            parked=self.journal.counts.parked,
+            forked_from=self.journal.epochs.forked_from,
         )
+
+    def _status(self) -> tuple[str, bytes]:
+        status = self.status(online=True)
+        self._said_owed = bool(status.owed)
+        counts = {"last_seq": None, "owed_from": None, "owed": 0, "parked": 0}
+        return status.model_dump_json(), status.model_copy(update=counts).model_dump_json().encode()
 
     def _reported(self, now: Now) -> tuple[str, bytes]:
         reported = Reported(at_ns=now.wall_ns, prices=self.state.prices, refused=self._refused)

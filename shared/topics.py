@@ -11,7 +11,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from shared.messages import PriceList, Receipt, Reported, Status, Stock
+from shared.messages import PriceList, Receipt, Reported, Status, Stock, Watermark
 
 _PREFIX: Final = "vend/v1"
 _TOPIC: Final = re.compile(r"^vend/v1/([a-z0-9][a-z0-9-]{0,31})/([a-z/]+)$")
@@ -59,8 +59,9 @@ STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
 REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices in force, refused list")
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
+WATERMARK = Topic("watermark", _DOWN, 1, True, _JSON, Watermark, "the highest record the cloud holds")
 
-TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES)
+TOPICS: Final = (SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, WATERMARK)
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}
 
 

@@ -8,6 +8,10 @@ process must end, and the next start checks the file.
 
 A record is immutable once it may have been sent. Until then a stamp that a clock only estimated is corrected
 when the clock becomes synchronised in the same boot of the board: monotonic time tells how long ago it was.
+
+Records have a place in the file and a number in their epoch, which is the place less the last place before
+the epoch. They are the same until the journal turns out to be a copy and begins a new epoch (`fork`). Here
+`seq` is the place, but in `between` and on the wire.
 """
 
 import fcntl
@@ -20,15 +24,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from edge.store import kept
-from shared import codec, topics
-from shared.clock import Now, Trust
-from shared.records import SCHEMA_VERSION, Body, Header, Sale, dump_record
+from edge.store import epochs, kept
+from edge.store.stamps import ns, stamp, stream_of, trusted
+from edge.store.transaction import is_full, transaction
+from shared import codec
+from shared.clock import Now
+from shared.records import SCHEMA_VERSION, Body, Header, dump_record
 
 _SCHEMA: Final = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
 JOURNAL_VERSION: Final = 1
-_TICK_NS: Final = 1_000  # the digits below are seq mod 1000, so no two records share a nanosecond
-_TRUSTED_SHIFT_NS: Final = 1_000_000_000
 _ESTIMATES: Final = "FROM record WHERE made_ns IS NOT NULL"
 
 
@@ -72,7 +76,8 @@ class Journal:
         except BaseException:
             self._lock.close()
             raise
-        self.epoch, self.claim_key = self._db.execute("SELECT epoch, claim_key FROM journal").fetchone()
+        (self.claim_key,) = self._db.execute("SELECT claim_key FROM journal").fetchone()
+        self.epochs = epochs.read(self._db)
         self._seq, self._at_ns = self._db.execute(
             "SELECT coalesce(max(seq), 0), coalesce(max(at_ns), 0) FROM record"
         ).fetchone()
@@ -99,7 +104,7 @@ class Journal:
                 raise sqlite3.DatabaseError(verdict)
         except sqlite3.DatabaseError as error:
             db.close()
-            if _is_full(error):
+            if is_full(error):
                 raise JournalFull(f"{path}: the disk is full; make room and start again") from None
             raise JournalError(
                 f"{path} is damaged ({' '.join(str(error).split())}). Nothing was changed. "
@@ -129,6 +134,12 @@ class Journal:
         return Counts(*(self._counts.get(state, 0) for state in ("owed", "stored", "parked")))
 
     @property
+    def last_seq(self) -> int:
+        """The number of the newest record in the present epoch."""
+        last: int = self._seq - self.epochs.after
+        return last
+
+    @property
     def last_at_ns(self) -> int:
         """Time of the newest record: no clock of this machine may be behind it."""
         last: int = self._at_ns
@@ -142,18 +153,18 @@ class Journal:
         """Number, stamp and store the bodies and the state in one transaction, fsync included."""
         with self._writing():
             seq, at_ns = self._seq, self._correct(now)
-            made = (None, None) if now.trust == "synced" else (now.boot, _ns(now.monotonic_s))
+            made = (None, None) if now.trust == "synced" else (now.boot, ns(now.monotonic_s))
             rows = []
             for body in bodies:
                 seq += 1
-                at_ns = _stamp(now.wall_ns, at_ns, seq)
+                at_ns = stamp(now.wall_ns, at_ns, seq - self.epochs.after)
                 header = Header(
                     v=SCHEMA_VERSION,
                     machine=self.machine,
                     epoch=self.epoch,
-                    seq=seq,
+                    seq=seq - self.epochs.after,
                     at_ns=at_ns,
-                    clock=_trust(now, at_ns, now.wall_ns),
+                    clock=trusted(now, at_ns, now.wall_ns),
                 )
                 rows.append((seq, at_ns, stream_of(body), codec.pack(dump_record(header, body)), *made))
             self._db.executemany(
@@ -201,11 +212,11 @@ class Journal:
             "SELECT coalesce(max(at_ns), 0) FROM record WHERE seq < ?", (first,)
         ).fetchone()
         for seq, body, made_ns in rows:
-            wall_ns = now.wall_ns - (_ns(now.monotonic_s) - made_ns)
-            at_ns = _stamp(wall_ns, at_ns, seq)
+            wall_ns = now.wall_ns - (ns(now.monotonic_s) - made_ns)
+            at_ns = stamp(wall_ns, at_ns, seq - self.epochs.after)
             fields = codec.unpack(body)
             assert isinstance(fields, dict)
-            corrected = codec.pack({**fields, "at_ns": at_ns, "clock": _trust(now, at_ns, wall_ns)})
+            corrected = codec.pack({**fields, "at_ns": at_ns, "clock": trusted(now, at_ns, wall_ns)})
             self._db.execute("UPDATE record SET at_ns = ?, body = ? WHERE seq = ?", (at_ns, corrected, seq))
         self._db.execute("UPDATE record SET boot = NULL, made_ns = NULL WHERE made_ns IS NOT NULL")
         return at_ns
@@ -214,10 +225,10 @@ class Journal:
     def _writing(self) -> Iterator[None]:
         """One transaction. Raises JournalFull when the disk has no room for it."""
         try:
-            with _transaction(self._db):
+            with transaction(self._db):
                 yield
         except sqlite3.OperationalError as error:
-            if _is_full(error):
+            if is_full(error):
                 raise JournalFull("the disk is full") from None
             raise
 
@@ -266,11 +277,50 @@ class Journal:
         """The records from `first` to `last`, as a technician may want to see them."""
         return kept.between(self._db, first, last)
 
+    # ---- epochs
+
+    @property
+    def epoch(self) -> str:
+        return self.epochs.epoch
+
+    def placed(self, epoch: str, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Places of an epoch's numbers, as far as there are any."""
+        return self.epochs.placed(epoch, ranges, self._seq)
+
+    def times(self, epoch: str, first: int, last: int) -> list[int]:
+        """`at_ns` of an epoch's records from `first` to `last`, of those that are (still) here."""
+        return [
+            at_ns
+            for span in self.placed(epoch, [(first, last)])
+            for (at_ns,) in self._db.execute("SELECT at_ns FROM record WHERE seq BETWEEN ? AND ?", span)
+        ]
+
+    def owed_from(self) -> int | None:
+        """The lowest number of the present epoch that is owed."""
+        return epochs.owed_from(self._db, self.epochs)
+
+    def taken(self) -> int | None:
+        """The highest number of the present epoch that the cloud refused because another record has it."""
+        return epochs.taken(self._db, self.epochs)
+
+    def fork(self, begin: epochs.Begin, now: Now) -> None:
+        """Begin a new epoch: this file is a copy, and its twin uses the present one. Raises JournalFull.
+
+        What the cloud has not got moves into it (edge/store/epochs.py). One transaction: after a power cut
+        there is the old epoch, or the new one.
+        """
+        self.freeze()
+        with self._writing():
+            seq, at_ns = epochs.fork(self._db, self.machine, self.epochs, self._seq, begin, now)
+        self.epochs = epochs.read(self._db)
+        self._seq, self._at_ns = seq, at_ns
+        self._counts = dict(self._db.execute("SELECT state, count(*) FROM record GROUP BY state"))
+
     def prune(self, before_ns: int, max_records: int) -> int:
         """Forget stored records older than `before_ns`, then the oldest events and last the oldest sales
         beyond `max_records`. Owed and parked records and the newest record always stay. Returns how many.
         """
-        with _transaction(self._db):
+        with transaction(self._db):
             gone = self._db.execute(
                 "DELETE FROM record WHERE state = 'stored' AND at_ns < ? AND seq < ?", (before_ns, self._seq)
             ).rowcount
@@ -284,55 +334,9 @@ class Journal:
         return gone
 
 
-def stream_of(body: Body) -> str:
-    return topics.SALE.name if isinstance(body, Sale) else topics.EVENT.name
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * 10**9)
-
-
-def _stamp(wall_ns: int, last_ns: int, seq: int) -> int:
-    """A time that rises strictly with seq, however the wall clock jumps or stands still."""
-    below = seq % _TICK_NS
-    at_ns = wall_ns // _TICK_NS * _TICK_NS + below
-    return at_ns if at_ns > last_ns else (last_ns // _TICK_NS + 1) * _TICK_NS + below
-
-
-def _trust(now: Now, at_ns: int, wall_ns: int) -> Trust:
-    """A stamp that must lie behind one from a clock that ran ahead is no time of day any more."""
-    return now.trust if at_ns - wall_ns < _TRUSTED_SHIFT_NS else "estimated"
-
-
 def _create(db: sqlite3.Connection) -> None:
-    with _transaction(db):
+    with transaction(db):
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
-        made = (secrets.token_hex(6), secrets.token_bytes(32))
-        db.execute("INSERT INTO journal (id, epoch, claim_key) VALUES (1, ?, ?)", made)
-
-
-class _transaction:  # noqa: N801  # reads as a statement
-    """BEGIN IMMEDIATE … COMMIT; rolled back on any exception, one in COMMIT included."""
-
-    def __init__(self, db: sqlite3.Connection) -> None:
-        self._db = db
-
-    def __enter__(self) -> None:
-        self._db.execute("BEGIN IMMEDIATE")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        try:
-            if kind is None:
-                self._db.execute("COMMIT")
-        finally:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-
-
-def _is_full(error: sqlite3.Error) -> bool:
-    return (
-        error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_FULL if hasattr(error, "sqlite_errorcode") else False
-    )
+        db.execute("INSERT INTO journal (id, claim_key) VALUES (1, ?)", (secrets.token_bytes(32),))
+        epochs.make(db, 0)
