@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from cloud import app
+from cloud.cli.bags import collections, count_bag
+from cloud.cli.books import books
 from cloud.cli.common import said
 from cloud.cli.machines import dead_letters, machines
 from cloud.cli.prices import prices
@@ -39,7 +41,7 @@ def run(settings: CloudSettings) -> None:
         asyncio.run(app.run(settings))
 
 
-for command in (prices, machines, dead_letters):
+for command in (prices, machines, dead_letters, books, count_bag, collections):
     main.add_command(command)
 
 if __name__ == "__main__":

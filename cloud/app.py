@@ -11,17 +11,20 @@ import random
 import secrets
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import partial
 from typing import Final
 
 from aiomqtt import MqttError
 
 from cloud.archive import Archive
+from cloud.bags import Counts
 from cloud.books import Books
 from cloud.config import CloudSettings
 from cloud.database import make
+from cloud.figures import write_figures
 from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
@@ -50,6 +53,7 @@ async def run(settings: CloudSettings) -> None:
         wanted = stack.enter_context(closing(Store(path)))
         keeper = stack.enter_context(closing(Store(path)))
         books = stack.enter_context(closing(Books(path)))
+        counts = stack.enter_context(closing(Counts(path)))
         archive = stack.enter_context(closing(Archive(folder, _NAME, time.time_ns())))
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk"))
 
@@ -58,7 +62,8 @@ async def run(settings: CloudSettings) -> None:
 
         async with Influx(settings.influx) as influx:
             ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk)
-            serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, books, influx))
+            figures = partial(write_figures, influx, books, counts, time.time_ns)
+            serve = asyncio.create_task(_serve(settings.mqtt, ingest, wanted, books, figures, influx))
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
@@ -67,7 +72,14 @@ async def run(settings: CloudSettings) -> None:
                 _log.info("stopping")
 
 
-async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, books: Books, influx: Influx) -> None:
+async def _serve(
+    settings: MqttSettings,
+    ingest: Ingest,
+    wanted: Store,
+    books: Books,
+    figures: Callable[[], Coroutine[None, None, None]],
+    influx: Influx,
+) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
     name = f"{_NAME}-{secrets.token_hex(4)}"  # two processes of one name would push each other out for ever
@@ -82,6 +94,7 @@ async def _serve(settings: MqttSettings, ingest: Ingest, wanted: Store, books: B
                     group.create_task(_take_in(connection, ingest))
                     group.create_task(publish_prices(connection, wanted))
                     group.create_task(publish_watermarks(connection, books))
+                    group.create_task(figures())
                     pause_s = _BACKOFF_FIRST_S
         except* (MqttError, OSError) as trouble:
             _log.warning("broker: %s; connecting again", trouble.exceptions[0])

@@ -101,6 +101,13 @@ async def write_all(lines: Sequence[str], post: Post, sleep: Sleep, rng: random.
     return refused
 
 
+class QueryError(Exception):
+    """InfluxDB would not answer a question; the text is its own."""
+
+
+UNANSWERED: Final = (QueryError, ApiException, aiohttp.ClientError, OSError)  # what `query` may raise
+
+
 class Influx:
     """Async context manager. `sleep` is how it waits between tries."""
 
@@ -125,7 +132,10 @@ class Influx:
         await self._client.close()
 
     async def query(self, influxql: str) -> list[dict[str, Any]]:
-        """All series of one InfluxQL statement, rows as maps with their tags; times in ns."""
+        """All series of one InfluxQL statement, rows as maps with their tags; times in ns.
+
+        A database that is not there (yet, or any more) has no rows. Raises one of UNANSWERED.
+        """
         answer = await self._client.api_client.call_api(
             "/query",
             "GET",
@@ -135,7 +145,10 @@ class Influx:
             _return_http_data_only=True,
         )
         rows = []
-        for series in answer["results"][0].get("series", ()):
+        result = answer["results"][0]
+        if "error" in result and "database not found" not in result["error"]:
+            raise QueryError(result["error"])
+        for series in result.get("series", ()):
             tags = series.get("tags", {})
             rows += [tags | dict(zip(series["columns"], values, strict=True)) for values in series["values"]]
         return rows
@@ -150,7 +163,7 @@ class Influx:
         while True:
             try:
                 return await twins.taken(lines, self.query)
-            except (ApiException, aiohttp.ClientError, OSError) as error:
+            except UNANSWERED as error:
                 _log.warning(
                     "InfluxDB does not answer (%s); nothing is lost, trying again", type(error).__name__
                 )
