@@ -6,18 +6,18 @@ older file is behind, and the machines' records fill it again.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from cloud.batch import Batch, Line, refuse
 from cloud.database import connect
-from cloud.ranges import Range, gaps, ranges_of
+from cloud.ranges import Range, clusters, gaps, merged, ranges_of, within
 from shared.messages import NUMBER_TAKEN, Mark, Status, Watermark
 
 MAX_JUMP: Final = 10_000_000  # decades of records: a machine that skips more does not count, it invents
+_NEARBY: Final = 1_000  # numbers: what lies farther apart is looked up apart
 MARKS: Final = 8  # journals of a machine that its watermark names
 
 Journal = tuple[str, str]  # machine and epoch
@@ -46,9 +46,8 @@ def screen(db: sqlite3.Connection, batch: Batch) -> list[Line]:
         if len(near) < len(by_seq):
             far += [line for seq, found in by_seq.items() if seq > reach for line in found]
         known: set[int] = set()
-        for first, last in ranges_of(near):
-            for low, high in _touching(db, journal, first, last):
-                known.update(range(max(low, first), min(high, last) + 1))
+        for part in clusters(ranges_of(near), _NEARBY):
+            known |= within(sorted(near), _window(db, journal, part[0][0], part[-1][1]))
         for seq in near:
             if seq in known:
                 again += by_seq[seq]
@@ -63,12 +62,9 @@ def keep(db: sqlite3.Connection, batch: Batch, at_ns: int) -> None:
     """What a batch changed. `at_ns`: when it arrived."""
     for journal, times in batch.stored.items():
         _heard(db, journal, at_ns)
-        for first, last in ranges_of(times):
-            _store(db, journal, first, last)
-            db.execute(
-                "DELETE FROM refused_record WHERE machine = ? AND epoch = ? AND seq BETWEEN ? AND ?",
-                (*journal, first, last),
-            )
+        for part in clusters(ranges_of(times), _NEARBY):
+            _store(db, journal, part)
+        _not_refused(db, journal, times)
         highest = max(times)
         db.execute(
             "UPDATE journal SET highest = ?, highest_ns = ? WHERE machine = ? AND epoch = ? AND highest < ?",
@@ -81,7 +77,7 @@ def keep(db: sqlite3.Connection, batch: Batch, at_ns: int) -> None:
             [
                 (*journal, seq, told.reason)
                 for seq, told in refusals.items()
-                if not _touches(db, journal, seq)
+                if not within([seq], _window(db, journal, seq, seq))
             ],
         )
     for machine, status in batch.status.items():
@@ -116,38 +112,40 @@ def _said(db: sqlite3.Connection, machine: str, status: Status, at_ns: int) -> N
     )
 
 
-def _touching(db: sqlite3.Connection, journal: Journal, first: int, last: int) -> list[Range]:
-    """Stored ranges that overlap or adjoin this one."""
-    near: list[Range] = []
-    with closing(
-        db.execute(
-            "SELECT first, last FROM stored_range WHERE machine = ? AND epoch = ? AND first <= ? "
-            "ORDER BY first DESC",
-            (*journal, last + 1),
-        )
-    ) as rows:
-        for low, high in rows:
-            if high < first - 1:
-                break
-            near.append((low, high))
-    return near
+def _window(db: sqlite3.Connection, journal: Journal, first: int, last: int) -> list[Range]:
+    """Stored ranges that overlap or adjoin this span, in order."""
+    (start,) = db.execute(
+        "SELECT max(first) FROM stored_range WHERE machine = ? AND epoch = ? AND first <= ?",
+        (*journal, first),
+    ).fetchone()
+    rows = db.execute(
+        "SELECT first, last FROM stored_range WHERE machine = ? AND epoch = ? AND first BETWEEN ? AND ? "
+        "ORDER BY first",
+        (*journal, first if start is None else start, last + 1),
+    )
+    return [(low, high) for low, high in rows if high >= first - 1]
 
 
-def _touches(db: sqlite3.Connection, journal: Journal, seq: int) -> bool:
-    return any(low <= seq <= high for low, high in _touching(db, journal, seq, seq))
-
-
-def _store(db: sqlite3.Connection, journal: Journal, first: int, last: int) -> None:
-    near = _touching(db, journal, first, last)
-    low = min([first, *(a for a, _ in near)])
-    high = max([last, *(b for _, b in near)])
-    if near == [(low, high)]:
-        return  # all of it was there
+def _store(db: sqlite3.Connection, journal: Journal, ranges: Sequence[Range]) -> None:
+    before = _window(db, journal, ranges[0][0], ranges[-1][1])
+    after = merged([*before, *ranges])
+    gone, new = set(before) - set(after), set(after) - set(before)
     db.executemany(
         "DELETE FROM stored_range WHERE machine = ? AND epoch = ? AND first = ?",
-        [(*journal, a) for a, _ in near],
+        [(*journal, first) for first, _ in gone],
     )
-    db.execute("INSERT INTO stored_range VALUES (?, ?, ?, ?)", (*journal, low, high))
+    db.executemany("INSERT INTO stored_range VALUES (?, ?, ?, ?)", [(*journal, *found) for found in new])
+
+
+def _not_refused(db: sqlite3.Connection, journal: Journal, stored: Mapping[int, int]) -> None:
+    rows = db.execute(
+        "SELECT seq FROM refused_record WHERE machine = ? AND epoch = ? AND seq BETWEEN ? AND ?",
+        (*journal, min(stored), max(stored)),
+    ).fetchall()
+    db.executemany(
+        "DELETE FROM refused_record WHERE machine = ? AND epoch = ? AND seq = ?",
+        [(*journal, row["seq"]) for row in rows if row["seq"] in stored],
+    )
 
 
 # ---- what the books say -----------------------------------------------------------------------------------
@@ -233,8 +231,9 @@ class Books:
         return [(first, last) for first, last in rows]
 
     def to_ask_for(self) -> Iterator[tuple[str, str, tuple[Range, ...]]]:
-        """(machine, epoch, ranges) of records that are missing and whose journal the machine still has or may
-        have; the ranges of its present journal come first.
+        """(machine, epoch, ranges) of records that are missing: what to ask each machine for again.
+
+        A copied journal's machine still has those of its older epochs; a new card has none of the old one's.
         """
         for machine in self.machines():
             for account in self.accounts(machine):

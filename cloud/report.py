@@ -28,7 +28,7 @@ class Report:
         account, words = self.account, []
         if account.missing:
             words.append(
-                f"{count(account.missing)} records are missing ({spoken(account.missing)}): "
+                f"records missing: {count(account.missing)} ({spoken(account.missing)}): "
                 + (
                     "ask the machine for them again"
                     if account.current
@@ -37,7 +37,7 @@ class Report:
             )
         if account.refused:
             words.append(
-                f"{count(account.refused)} records were refused ({spoken(account.refused)}; "
+                f"records refused: {count(account.refused)} ({spoken(account.refused)}; "
                 f"{', '.join(account.codes)}): see `vend-cloud dead-letters`"
             )
         return words + [_sentence(difference) for difference in self.proof.differences]
