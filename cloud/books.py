@@ -27,35 +27,51 @@ Journal = tuple[str, str]  # machine and epoch
 
 
 def screen(db: sqlite3.Connection, batch: Batch) -> list[Line]:
-    """Refuse numbers that are out of reach; returns the lines whose number is stored already.
+    """Refuse numbers that cannot be; returns the lines whose number is stored already.
 
-    A number that nobody ever sent would make the watermark outrun the machine for ever.
+    A number that nobody ever sent would make the watermark outrun the machine for ever. And of two records
+    of a batch with one number, from two copies of a journal, the first has it.
     """
-    lines: dict[Journal, dict[int, list[Line]]] = {}
+    lines: dict[Journal, dict[int, Line]] = {}
+    repeats: list[
+        tuple[Line, Line]
+    ] = []  # a record whose number is in the batch already, and the first with it
     for line in batch.lines:
         if line.key is not None:
             machine, epoch, seq = line.key
-            lines.setdefault((machine, epoch), {}).setdefault(seq, []).append(line)
+            first = lines.setdefault((machine, epoch), {}).setdefault(seq, line)
+            if first is not line:
+                repeats.append((line, first))
     again: list[Line] = []
     far: list[Line] = []
-    twins: list[Line] = []
     for journal, by_seq in lines.items():
-        row = db.execute("SELECT highest FROM journal WHERE machine = ? AND epoch = ?", journal).fetchone()
-        reach = (row["highest"] if row else 0) + MAX_JUMP
-        near = [seq for seq in by_seq if seq <= reach]
-        if len(near) < len(by_seq):
-            far += [line for seq, found in by_seq.items() if seq > reach for line in found]
-        known: set[int] = set()
-        for part in clusters(ranges_of(near), _NEARBY):
-            known |= within(sorted(near), _window(db, journal, part[0][0], part[-1][1]))
-        for seq in near:
-            if seq in known:
-                again += by_seq[seq]
-            else:  # two copies of a journal in one batch: the first has the number
-                twins += [line for line in by_seq[seq] if line.at_ns != by_seq[seq][0].at_ns]
+        again += [by_seq[seq] for seq in _known(db, journal, by_seq)]
+        reach = _reach(db, journal)
+        if max(by_seq) > reach:
+            far += [line for seq, line in by_seq.items() if seq > reach]
+    known, beyond = {line.key for line in again}, {line.key for line in far}
+    again += [line for line, _ in repeats if line.key in known]
+    far += [line for line, _ in repeats if line.key in beyond]
+    settled = known | beyond
+    twins = [line for line, first in repeats if line.key not in settled and line.at_ns != first.at_ns]
     refuse(batch, twins, NUMBER_TAKEN, "another record of this batch has this number: the journal was copied")
     refuse(batch, far, "seq_jump", f"more than {MAX_JUMP} above every number of this journal so far")
     return again
+
+
+def _known(db: sqlite3.Connection, journal: Journal, numbers: Collection[int]) -> set[int]:
+    """Those that are stored."""
+    known: set[int] = set()
+    for part in clusters(ranges_of(numbers), _NEARBY):
+        window = _window(db, journal, part[0][0], part[-1][1])
+        if window:
+            known |= within(sorted(numbers), window)
+    return known
+
+
+def _reach(db: sqlite3.Connection, journal: Journal) -> int:
+    row = db.execute("SELECT highest FROM journal WHERE machine = ? AND epoch = ?", journal).fetchone()
+    return (row["highest"] if row else 0) + MAX_JUMP
 
 
 def keep(db: sqlite3.Connection, batch: Batch, at_ns: int) -> None:
@@ -77,7 +93,7 @@ def keep(db: sqlite3.Connection, batch: Batch, at_ns: int) -> None:
             [
                 (*journal, seq, told.reason)
                 for seq, told in refusals.items()
-                if not within([seq], _window(db, journal, seq, seq))
+                if not _known(db, journal, [seq])
             ],
         )
     for machine, status in batch.status.items():

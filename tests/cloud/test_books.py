@@ -119,7 +119,7 @@ def test_refused_is_neither_stored_nor_missing_until_it_is_stored(desk: Desk) ->
 def test_a_number_out_of_reach_is_refused_and_hides_nothing_behind_it(desk: Desk) -> None:
     desk.take(arrived("m1", sale("m1", 1)))
     far = [sale("m1", seq, at_ns=START_NS + 5_000) for seq in (2**60, MAX_JUMP + 2)]
-    ((_, receipt),) = desk.take(arrived("m1", far[0], sale("m1", 2), far[1]))
+    ((_, receipt),) = desk.take(arrived("m1", far[0], sale("m1", 2), *far))
     assert [(r.seq, r.reason) for r in receipt.refused] == [(MAX_JUMP + 2, "seq_jump"), (2**60, "seq_jump")]
     assert receipt.stored == ((2, 2),)
     assert {letter["code"] for letter in desk.store.dead_letters(9)} == {"seq_jump"}
