@@ -8,6 +8,8 @@ import click
 
 from cloud import app, logs
 from cloud.cli import identities
+from cloud.cli.bags import collections, count_bag
+from cloud.cli.books import books
 from cloud.cli.commands import command, command_key, commands
 from cloud.cli.common import said
 from cloud.cli.csv_files import csv_files
@@ -50,7 +52,7 @@ def run(settings: CloudSettings, *, worker: bool) -> None:
 
 PARTS = (
     *(prices, plan, apply, export_plan, history, undo, disagreements, machines, dead_letters, csv_files),
-    *(command, commands, command_key, *identities.COMMANDS),
+    *(books, count_bag, collections, command, commands, command_key, *identities.COMMANDS),
 )
 for part in PARTS:
     main.add_command(part)

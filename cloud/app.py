@@ -21,11 +21,14 @@ from typing import Final
 from aiomqtt import MqttError
 
 from cloud.archive import Archive
+from cloud.bags import Counts
+from cloud.books import Books
 from cloud.commands.sender import send_commands
 from cloud.commands.table import CommandTable
 from cloud.config import CloudSettings
 from cloud.database import connect, make
 from cloud.desk import Seat, keep_desk
+from cloud.figures import write_figures
 from cloud.health import serving
 from cloud.identity.register import Register
 from cloud.influx import Influx
@@ -34,6 +37,7 @@ from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import follow, publish_wanted
 from cloud.store import Store
 from cloud.watch import Watch
+from cloud.watermarks import publish_watermarks
 from shared import codec, topics
 from shared.messages import Receipt
 from shared.settings import MqttSettings
@@ -66,6 +70,8 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         plans = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="plans"))
         commands = stack.enter_context(closing(CommandTable(path)))
         keeper = stack.enter_context(closing(Store(path)))
+        books = stack.enter_context(closing(Books(path)))
+        counts = stack.enter_context(closing(Counts(path)))
         register = stack.enter_context(closing(Register(path)))
         seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
         archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
@@ -83,6 +89,8 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
                 partial(publish_wanted, db=wanted),
                 partial(follow, db=following, thread=plans),
                 partial(send_commands, table=commands, wall_ns=time.time_ns),
+                partial(publish_watermarks, books=books),
+                partial(write_figures, database=influx, books=books, counts=counts, wall_ns=time.time_ns),
             )
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
             group = settings.share_group or figures.share_group()

@@ -11,10 +11,11 @@ from typing import Final
 from pydantic import ValidationError
 
 from cloud.points import record_line, stock_lines
+from cloud.ranges import ranges_of
 from shared import codec, topics
 from shared.commands import Reply
 from shared.fields import explain
-from shared.messages import Receipt, Refusal, Reported, Status, Stock
+from shared.messages import Receipt, Refusal, Reported, Status, Stock, check
 from shared.records import Header, Record, RecordError, Sale, parse_record
 
 PRICED: Final = ("cash", "card")  # tenders that a price list has prices for
@@ -37,15 +38,21 @@ class Arrived:
 class Line:
     """One point to write, and the message and record it came from.
 
-    `key` names the record: machine, epoch, seq; None for a snapshot, which nobody waits for. `made_ns`: when
-    the record was made, where its machine was sure of the time.
+    `key` names the record: machine, epoch, seq; None for a snapshot, which nobody waits for. `at_ns`: the
+    record's own, and whether its machine was sure of it.
     """
 
     text: str
     key: tuple[str, str, int] | None
     source: Arrived
     record: object = None
-    made_ns: int | None = None
+    at_ns: int = 0
+    is_synced: bool = False
+
+    @property
+    def made_ns(self) -> int | None:
+        """When the record was made, where its machine knew."""
+        return self.at_ns if self.is_synced else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +87,10 @@ class Charged:
 class Batch:
     lines: list[Line] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
-    refused: dict[tuple[str, str], dict[int, str]] = field(default_factory=dict)
+    refused: dict[tuple[str, str], dict[int, Refusal]] = field(default_factory=dict)
+    stored: dict[tuple[str, str], dict[int, int]] = field(
+        default_factory=dict
+    )  # by `settle`: at_ns by number
     status: dict[str, Status] = field(default_factory=dict)
     reported: dict[str, Reported] = field(default_factory=dict)
     stock: dict[str, Stock] = field(default_factory=dict)
@@ -126,12 +136,12 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
             _bury(batch, message, error.code, str(error), item, error.header)
             if error.header is not None:
                 # To the machine of the topic, whoever the record names: only the sender may be answered.
-                batch.refused.setdefault((machine, error.header.epoch), {})[error.header.seq] = error.code
+                _tell(batch, machine, error.header.epoch, error.header.seq, error.header.at_ns, error.code)
             continue
         header = record.header
         key = (machine, header.epoch, header.seq)
-        made_ns = header.at_ns if header.clock == "synced" else None
-        batch.lines.append(Line(record_line(record), key, message, item, made_ns))
+        is_synced = header.clock == "synced"
+        batch.lines.append(Line(record_line(record), key, message, item, header.at_ns, is_synced))
         if isinstance(record.body, Sale):
             _charge(batch, header, record.body)
 
@@ -199,30 +209,39 @@ def settle(batch: Batch, refused: Mapping[int, str]) -> list[tuple[str, Receipt]
 
     Call it only after the write and after the dead letters are kept: a receipt ends the machine's debt.
     """
-    stored: dict[tuple[str, str], list[int]] = {}
     for index, line in enumerate(batch.lines):
         if index in refused:
-            _database_refused(batch, line, refused[index])
+            _refuse(batch, line, "database_refused", refused[index])
         elif line.key is not None:
             machine, epoch, seq = line.key
-            stored.setdefault((machine, epoch), []).append(seq)
+            batch.stored.setdefault((machine, epoch), {})[seq] = line.at_ns
     receipts: list[tuple[str, Receipt]] = []
-    for machine, epoch in sorted(stored.keys() | batch.refused.keys()):
-        seqs = set(stored.get((machine, epoch), ()))
-        ranges = _ranges(seqs)
+    for machine, epoch in sorted(batch.stored.keys() | batch.refused.keys()):
+        times = batch.stored.get((machine, epoch), {})
+        ranges = ranges_of(times)
+        checks = tuple(check(times[seq] for seq in range(first, last + 1)) for first, last in ranges)
         refusals = tuple(
-            Refusal(seq=seq, reason=code)
-            for seq, code in sorted(batch.refused.get((machine, epoch), {}).items())
-            if seq not in seqs  # damaged on one way and whole on another: it is stored
+            refusal
+            for seq, refusal in sorted(batch.refused.get((machine, epoch), {}).items())
+            if seq not in times  # damaged on one way and whole on another: it is stored
         )
         for start in range(0, max(len(ranges), len(refusals)), RECEIPT_ENTRIES):
             part = slice(start, start + RECEIPT_ENTRIES)
-            receipts.append((machine, Receipt(epoch=epoch, stored=ranges[part], refused=refusals[part])))
+            receipt = Receipt(epoch=epoch, stored=ranges[part], checks=checks[part], refused=refusals[part])
+            receipts.append((machine, receipt))
     return receipts
 
 
-def _database_refused(batch: Batch, line: Line, reason: str) -> None:
-    code = "database_refused"
+def refuse(batch: Batch, lines: Sequence[Line], code: str, reason: str) -> None:
+    """Take these out of what is written: dead letters, and their machines are told by number."""
+    if lines:
+        gone = {id(line) for line in lines}
+        batch.lines = [line for line in batch.lines if id(line) not in gone]
+    for line in lines:
+        _refuse(batch, line, code, reason)
+
+
+def _refuse(batch: Batch, line: Line, code: str, reason: str) -> None:
     source = line.source
     if line.key is None:
         batch.dead.append(DeadLetter(source.topic, source.payload, code, reason, source.arrived_ns))
@@ -230,14 +249,8 @@ def _database_refused(batch: Batch, line: Line, reason: str) -> None:
     machine, epoch, seq = line.key
     payload = codec.pack(line.record)
     batch.dead.append(DeadLetter(source.topic, payload, code, reason, source.arrived_ns, epoch, seq))
-    batch.refused.setdefault((machine, epoch), {})[seq] = code
+    _tell(batch, machine, epoch, seq, line.at_ns, code)
 
 
-def _ranges(seqs: Collection[int]) -> tuple[tuple[int, int], ...]:
-    ranges: list[tuple[int, int]] = []
-    for seq in sorted(seqs):
-        if ranges and ranges[-1][1] == seq - 1:
-            ranges[-1] = (ranges[-1][0], seq)
-        else:
-            ranges.append((seq, seq))
-    return tuple(ranges)
+def _tell(batch: Batch, machine: str, epoch: str, seq: int, at_ns: int, code: str) -> None:
+    batch.refused.setdefault((machine, epoch), {})[seq] = Refusal(seq=seq, reason=code, at_ns=at_ns)

@@ -18,6 +18,8 @@ import aiohttp
 from influxdb_client.client.influxdb_client_async import InfluxDBClientAsync
 from influxdb_client.rest import ApiException
 
+from cloud import twins
+from cloud.batch import Line
 from cloud.config import InfluxSettings
 from cloud.watch import Part, Watch
 
@@ -32,6 +34,10 @@ Sleep = Callable[[float], Awaitable[None]]
 
 class QueryError(Exception):
     """A query was not answered, or not in full; the text says what to do."""
+
+
+class NoDatabaseError(QueryError):
+    """InfluxDB answers, and the database is not there: not yet, or not any more."""
 
 
 class Verdict(Enum):
@@ -165,6 +171,20 @@ class Influx:
         """Write all lines; returns index and reason of those that the database will never take."""
         return await write_all(lines, self._post, self._sleep, self._rng)
 
+    async def taken(self, lines: Sequence[Line]) -> list[Line]:
+        """Of records whose number is stored: those whose number another record has. Waits for an answer."""
+        pause_s = _BACKOFF_FIRST_S
+        while True:
+            try:
+                return await twins.taken(lines, self.query)
+            except NoDatabaseError:
+                return []  # it is made when it is written to
+            except QueryError as error:
+                _log.warning("%s; nothing is lost, trying again", error)
+                self._watch.trouble(Part.INFLUX, str(error))
+            await self._sleep(pause_s * self._rng.uniform(0.5, 1.0))
+            pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
+
     async def _post(self, lines: Sequence[str]) -> Failure | None:
         began_s = self._watch.monotonic_s()
         failure = await self._send(lines)
@@ -223,7 +243,8 @@ def _series(answer: object) -> list[dict[str, Any]]:
         raise QueryError("what answers is no InfluxDB; check url")
     result = answer["results"][0]
     if "error" in result:
-        raise QueryError(f"InfluxDB cannot answer: {str(result['error'])[:200]}")
+        kind = NoDatabaseError if "database not found" in str(result["error"]) else QueryError
+        raise kind(f"InfluxDB cannot answer: {str(result['error'])[:200]}")
     series: list[dict[str, Any]] = result.get("series", [])
     if any(one.get("partial") for one in series):
         raise QueryError("InfluxDB cuts its answers off; set max-row-limit = 0 in its configuration")

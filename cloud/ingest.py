@@ -1,4 +1,4 @@
-"""A batch's way: archive → judge → database → store → receipts. Acknowledging comes after all of it.
+"""A batch's way: archive → judge → screen → database → store → receipts. Acknowledging comes after all of it.
 
 Contract: `process` returns when every record is in the database, or kept as a dead letter with its reason.
 Until then it waits and tries again; the broker and the machines hold the rest. It needs no socket: a
@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Final, Protocol
 
-from cloud.batch import Arrived, Batch, digest, settle
+from cloud.batch import Arrived, Batch, Line, digest, refuse, settle
 from cloud.watch import Part, Watch
 from shared import topics
 from shared.capture import Message
-from shared.messages import Receipt
+from shared.messages import NUMBER_TAKEN, Receipt
 
 _log = logging.getLogger(__name__)
 _PAUSE_S: Final = 1.0
@@ -31,10 +31,18 @@ class Archive(Protocol):
 
 
 class Sink(Protocol):
+    """Both take as long as it takes."""
+
+    async def taken(self, lines: Sequence[Line]) -> Sequence[Line]:
+        """Of records whose number is stored: those whose number another record has."""
+
     async def write(self, lines: Sequence[str]) -> dict[int, str]: ...
 
 
 class Keeper(Protocol):
+    def screen(self, batch: Batch) -> list[Line]:
+        """Refuse what cannot be; returns the lines whose number is stored already."""
+
     def keep(self, batch: Batch, at_ns: int) -> None: ...
 
 
@@ -97,6 +105,17 @@ class Ingest:
         revoked: set[str] = set()
         await self._persist(lambda: revoked.update(self._revoked()))
         batch = digest(messages, revoked)
+        again: list[Line] = []
+
+        def screen() -> None:
+            again[:] = self._keeper.screen(batch)
+
+        await self._persist(screen)
+        if again:
+            taken = await self._sink.taken(again)
+            refuse(
+                batch, taken, NUMBER_TAKEN, "another record of this journal has this number: it was copied"
+            )
         refused = await self._sink.write([line.text for line in batch.lines])
         receipts = settle(batch, refused)
         at_ns = max(m.arrived_ns for m in messages)

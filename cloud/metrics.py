@@ -26,6 +26,8 @@ _RECORD_CODES: Final = (
     "other_machine",
     "wrong_topic",
     "database_refused",
+    "number_taken",
+    "seq_jump",
 )
 _MESSAGE_CODES: Final = (
     "revoked",

@@ -5,6 +5,7 @@ the same point over itself. `epoch` is a tag so that two journals of one machine
 Tags are few, because the number of series decides the speed of every query.
 """
 
+import json
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,7 +13,7 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.domain.write_precision import WritePrecision
 
 from shared.messages import Stock
-from shared.records import Record, Sale
+from shared.records import Audit, Record, Sale
 
 _HEADER_FIELDS: Final = ("seq", "clock")
 
@@ -58,7 +59,7 @@ MEASUREMENTS: Final = {
     "refill": Row(("slot", "product", "before", "after", "added")),
     "stock_corrected": Row(("slot", "product", "before", "after")),
     "collection": Row(("bag", "cashbox_minor", "stacker_minor", "tubes_minor", "recycler_minor", "currency")),
-    "fault": Row(("code",), ("device",)),
+    "fault": Row(("code", "detail"), ("device",)),
     "fault_cleared": Row(("code",), ("device",)),
     "boot": Row(("software", "recovered")),
     "applied": Row(("price_version", "config_version")),
@@ -78,8 +79,10 @@ MEASUREMENTS: Final = {
             "redeemed_minor",
             "settled_minor",
             "credit_minor",
+            "free_sales",
+            "test_sales",
         )
-    ),
+    ),  # and `slots` as JSON
 }
 
 
@@ -96,6 +99,8 @@ def record_line(record: Record) -> str:
         point.field(name, getattr(header, name))
     for name in row.fields:
         point.field(name, getattr(body, name))
+    if isinstance(body, Audit):
+        point.field("slots", json.dumps(body.slots, separators=(",", ":")))
     return str(point.time(header.at_ns, WritePrecision.NS).to_line_protocol())
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from cloud.batch import Batch, DeadLetter
+from cloud import books
+from cloud.batch import Batch, DeadLetter, Line
 from cloud.commands.table import keep_replies
 from cloud.database import connect
 from shared import codec
@@ -21,6 +22,10 @@ class Store:
 
     def close(self) -> None:
         self.db.close()
+
+    def screen(self, batch: Batch) -> list[Line]:
+        """Refuse numbers that cannot be; returns the lines whose number is stored already."""
+        return books.screen(self.db, batch)
 
     def keep(self, batch: Batch, at_ns: int) -> None:
         """What a batch taught beside its points, in one transaction. `at_ns`: when it arrived."""
@@ -48,6 +53,7 @@ class Store:
             )
             keep_replies(self.db, batch.replies, at_ns)
             self._bury(batch.dead)
+            books.keep(self.db, batch, at_ns)
 
     def _bury(self, letters: Iterable[DeadLetter]) -> None:
         self.db.executemany(

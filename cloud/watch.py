@@ -99,7 +99,9 @@ class Watch:
                 is_live = line.source.arrived_ns - line.made_ns < _LIVE_NS
                 lag_s = max(0, now_ns - line.made_ns) / 1e9
                 self.metrics.observe("stored_lag_seconds", lag_s, "live" if is_live else "late")
-        for code, count in Counter(c for codes in batch.refused.values() for c in codes.values()).items():
+        for code, count in Counter(
+            r.reason for told in batch.refused.values() for r in told.values()
+        ).items():
             self.metrics.count("records_refused_total", count, code)
         for code, count in Counter(letter.code for letter in batch.dead).items():
             self.metrics.count("dead_letters_total", count, code)

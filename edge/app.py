@@ -18,6 +18,7 @@ from edge.core import Core
 from edge.fitted import board_link
 from edge.identity.keeper import Keeper
 from edge.keypad import KeypadLink, keypad_thread
+from edge.lineage import WATERMARK_WAIT_S
 from edge.link_events import Publish
 from edge.local_server import LocalServer
 from edge.loop import INBOX_EVENTS, Crashed, Inbox, Loop, Retention, Stop
@@ -53,6 +54,7 @@ def run(settings: EdgeSettings) -> bool:
             random.Random(),  # noqa: S311  # jitter, not secrets
             settings.clock_wait_s,
             settings.commands.authority(),
+            WATERMARK_WAIT_S,
         )
         crashed = _crash_poster(inbox)
         adapter = ADAPTERS[settings.adapter]()

@@ -8,7 +8,7 @@ when nobody stands there any more.
 
 import random
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -19,6 +19,7 @@ from edge import catalog, retained
 from edge.command_desk import MAX_WAITING, RESTART_TOKEN, CommandDesk
 from edge.commands import Authority
 from edge.kept_state import STATE, lasting, restore
+from edge.lineage import Lineage
 from edge.link_events import (
     Command,
     Connected,
@@ -35,12 +36,13 @@ from edge.outbox import Outbox
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import let_in
+from edge.sale.audit import forked
 from edge.sale.machine import step
-from edge.sale.state import Phase, SlotSetting, told
+from edge.sale.news import news, next_minute_s
+from edge.sale.state import SlotSetting, told
 from edge.sale.step import Machine
 from edge.sale.tenders import availability
-from edge.sale.visit_events import ClockSet, Overdue
-from edge.sale.wanted import due, planned, wall_ns
+from edge.sale.wanted import planned
 from edge.store.journal import Journal, JournalFull
 from edge.store.kept_commands import KeptCommand
 from shared import codec, topics
@@ -55,7 +57,6 @@ from shared.messages import (
 )
 
 AUDIT_INTERVAL_S: Final = 3600.0
-_CLOCK_JUMP_NS: Final = 10**9  # a clock that moved by less is the same
 _NOBODY: Final = Authority()
 _WISHES: Final = (ev.SlotSelected, ev.Lever, ev.ClaimEntered, ev.FreeVend)
 
@@ -63,7 +64,8 @@ _WISHES: Final = (ev.SlotSelected, ev.Lever, ev.ClaimEntered, ev.FreeVend)
 class Core:
     """One machine. `slots` and `prices` are its settings: products, and prices until the cloud sends some.
 
-    `clock_wait_s`: how long after a connect records with an estimated time wait for a better one.
+    `clock_wait_s`: how long after a connect records with an estimated time wait for a better one;
+    `watermark_wait_s`: how long all of them wait for the cloud's word on what it holds.
     """
 
     def __init__(
@@ -75,14 +77,16 @@ class Core:
         rng: random.Random,
         clock_wait_s: float = 0.0,
         authority: Authority = _NOBODY,
+        watermark_wait_s: float = 0.0,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
         self._fitted = machine
         self.outbox = Outbox(rng)
+        self.lineage = Lineage(journal, watermark_wait_s)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
-        self.desk = CommandDesk(journal, machine, authority, self.outbox.again)
+        self.desk = CommandDesk(journal, machine, authority, self.outbox.rewind)
         # Events, and messages with commands, that the full disk would not take.
         self.pending: deque[ev.Event | Inbound] = deque()
         self._refused: PricesRefused | None = None
@@ -91,6 +95,7 @@ class Core:
         self._published: dict[str, object] = {}  # since the connect, without times
         self._told: tuple[object, ...] | None = None
         self._online_since_ns = 0
+        self._said_owed = False
         self._clock_wait_s = clock_wait_s
         self._send_from_s = 0.0  # until then records with an estimated time are held back
         self._hold_until_s: float | None = None
@@ -122,6 +127,7 @@ class Core:
                 self.connected = True
                 self._online_since_ns = now.wall_ns
                 self._send_from_s = now.monotonic_s + self._clock_wait_s
+                self.lineage.connected(now.wall_ns, now.monotonic_s)
                 self._published.clear()
                 self._told = None
                 self.outbox.connected(
@@ -149,6 +155,8 @@ class Core:
             return  # a broker's rights let nothing else through; what is not ours is not ours to judge
         if parsed[1] is topics.RECEIPT:
             self._receipt(event.payload, now)
+        elif parsed[1] is topics.WATERMARK:
+            self.lineage.heard(event.payload)
         elif parsed[1] is topics.PRICES:
             latest = self.state.pending or self.state.prices
             verdict = catalog.judge(event.payload, latest, self.slots)
@@ -172,13 +180,12 @@ class Core:
             receipt = Receipt.model_validate(codec.unpack(payload))
         except (codec.CodecError, ValidationError):
             return  # unreadable: the records stay owed and are sent again
-        if receipt.epoch != self.journal.epoch:
-            return  # an older journal of this machine; its records are not ours
+        stored, refused = self.lineage.ours(receipt)
         try:
-            self.journal.settle(receipt.stored, [(r.seq, r.reason) for r in receipt.refused])
+            self.journal.settle(stored, refused)
         except JournalFull:
             return  # still owed: sent again, settled when there is room
-        self.outbox.settled(receipt.stored, [r.seq for r in receipt.refused], now.monotonic_s)
+        self.outbox.settled(stored, [seq for seq, _ in refused], now.monotonic_s)
 
     def _retry(self, now: Now, commands: list[Command]) -> None:
         while self.pending:
@@ -233,30 +240,14 @@ class Core:
             self._audit_s = now.monotonic_s + AUDIT_INTERVAL_S
             self.pending.append(ev.AuditDue())
         if not self.pending:
-            self.pending.extend(self._news_of_time(now))
+            self.pending.extend(news(self.state, now.wall_ns, now.monotonic_s, synced=now.trust == "synced"))
         self._retry(now, commands)
-        self._minute_s = self._next_minute_s(now)
+        self._minute_s = next_minute_s(self.state, now.monotonic_s)
         if self.outbox.tick(now.monotonic_s):
             commands.append(DropConnection())
         end_s = self.desk.ends_s(self.state)
         if end_s is not None and now.monotonic_s >= end_s:
             commands.append(EndProgram())
-
-    def _news_of_time(self, now: Now) -> Iterator[ev.Event]:
-        if self.state.cabinet.overdue_s is not None and now.monotonic_s > self.state.cabinet.overdue_s:
-            yield Overdue()
-        known_ns, ahead_ns = self.state.cabinet.clock_ns, now.wall_ns - round(now.monotonic_s * 10**9)
-        if now.trust == "synced" and (known_ns is None or abs(ahead_ns - known_ns) > _CLOCK_JUMP_NS):
-            yield ClockSet(now.wall_ns)
-        elif self.state.phase is Phase.IDLE and due(self.state, now.monotonic_s):
-            yield ev.PricesDue()
-
-    def _next_minute_s(self, now: Now) -> float | None:
-        """Schedules begin and end with a minute. So they are looked at each minute."""
-        at_ns = wall_ns(self.state, now.monotonic_s)
-        if at_ns is None or not self.state.prices.schedules:
-            return None
-        return now.monotonic_s + 60 - at_ns / 10**9 % 60
 
     def next_wake_s(self) -> float | None:
         # On a full disk the deadline waits behind what is pending, which is tried in the loop's own rhythm.
@@ -278,15 +269,20 @@ class Core:
         if not self.connected:
             return []
         commands: list[Command] = [*self.desk.take_replies(), *self._send_records(now)]
+        if self._said_owed and not self.journal.counts.owed:
+            self._said_owed = False
+            self._published.pop(topics.STATUS.name, None)  # tells the cloud that nothing is on its way
+            self._told = None
         told = (self.state, self._refused, self._config_refused)
         if self._told == told:
             return commands
         self._told = told
         status = self.status(online=True)
+        self._said_owed = bool(status.owed)
         reported = retained.reported(self.state, self._refused, self._config_refused, now.wall_ns)
         stock = retained.stock(self.machine, self.slots, self.state, now.wall_ns)
         for topic, said, same in (
-            (topics.STATUS, status, status),
+            (topics.STATUS, status, retained.without_counts(status)),
             (topics.REPORTED, reported, retained.without_time(reported)),
             (topics.STOCK, stock, retained.without_time(stock)),
         ):
@@ -296,18 +292,28 @@ class Core:
         return commands
 
     def _send_records(self, now: Now) -> list[Command]:
-        self._hold_until_s = None
+        self._hold_until_s = self.lineage.waits_until_s(now.monotonic_s)
         if now.monotonic_s < self._send_from_s and self.journal.awaits_time(now):
             self._hold_until_s = self._send_from_s
+        if self._hold_until_s is not None:
             return []
         try:
             self.journal.freeze()
+            if self.lineage.must_fork():
+                self._fork(now)
         except JournalFull:
             return []  # what may still change cannot be sent
         return [
             self._publish(topics.SALE if m.stream == topics.SALE.name else topics.EVENT, m.payload, m.token)
-            for m in self.outbox.take(self.journal.owed, now.monotonic_s)
+            for m in self.outbox.take(self.lineage.owed, now.monotonic_s)
         ]
+
+    def _fork(self, now: Now) -> None:
+        old_epoch = self.journal.epoch
+        self.journal.fork(lambda owed: forked(self.state, old_epoch, owed), now)
+        self.lineage.forked()
+        self.outbox.rewind()
+        self._told = None
 
     def _publish(self, topic: topics.Topic, payload: bytes, token: int | None = None) -> Publish:
         name = topic.of(self.journal.machine)
@@ -321,4 +327,9 @@ class Core:
             epoch=self.journal.epoch,
             software=self.machine.software,
             tenders=availability(self.state),
+            last_seq=self.journal.last_seq,
+            owed_from=self.journal.owed_from() if online else None,  # the will is made by another thread
+            owed=self.journal.counts.owed,
+            parked=self.journal.counts.parked,
+            forked_from=self.journal.epochs.forked_from,
         )

@@ -69,11 +69,7 @@ class Outbox:
         if session_present and self._flights:
             self._deadline_s = now_s + RECEIPT_LIMIT_S
         else:
-            self._rewind()
-
-    def again(self) -> None:
-        """Records that were settled are owed again: start from the oldest."""
-        self._rewind()
+            self.rewind()
 
     def disconnected(self) -> None:
         self._up = False
@@ -154,12 +150,13 @@ class Outbox:
         return dead
 
     def _back_off(self, now_s: float) -> None:
-        self._rewind()
+        self.rewind()
         pause_s = min(BACKOFF_LIMIT_S, RECEIPT_LIMIT_S * 2**self._failures)
         self._failures = min(self._failures + 1, 10)
         self._resume_s = now_s + pause_s * self.rng.uniform(0.5, 1.0)
 
-    def _rewind(self) -> None:
+    def rewind(self) -> None:
+        """Nothing is under way any more: begin again with the oldest owed."""
         self._flights.clear()
         self._deadline_s = None
         self._cursor = dict.fromkeys(self._cursor, 0)

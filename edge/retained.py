@@ -6,7 +6,7 @@ from typing import TypeVar
 from edge.sale.state import SlotSetting, State
 from edge.sale.step import Machine
 from edge.sale.wanted import planned_slots
-from shared.messages import ConfigRefused, PricesRefused, Reported, SlotStock, Stock
+from shared.messages import ConfigRefused, PricesRefused, Reported, SlotStock, Status, Stock
 
 _Said = TypeVar("_Said", Reported, Stock)
 
@@ -42,3 +42,8 @@ def stock(machine: Machine, slots: Mapping[str, SlotSetting], state: State, at_n
 def without_time(said: _Said) -> _Said:
     """For comparing: it is said again only when something else changed."""
     return said.model_copy(update={"at_ns": 0})
+
+
+def without_counts(status: Status) -> Status:
+    """For comparing: the counts change with every record, and are said when something else does."""
+    return status.model_copy(update={"last_seq": None, "owed_from": None, "owed": 0, "parked": 0})

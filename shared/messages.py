@@ -1,6 +1,9 @@
 """Messages of all topics but those that carry records (shared/records.py), as frozen models."""
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterable
+from functools import reduce
+from operator import xor
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -26,19 +29,34 @@ from shared.schedules import MAX_SCHEDULES, Name, Priced, Schedule, Zone, wall, 
 Switchable = Literal["cash", "card", "wallet"]
 WithoutChange = Literal["refuse", "owe"]
 
+NUMBER_TAKEN: Final = "number_taken"  # why a record is refused whose number another record has
+
 
 class Refusal(Frozen):
+    """`at_ns`: the record's own time. A machine that has another record under this number was copied."""
+
     seq: Seq
     reason: Code
+    at_ns: Count | None = None
 
 
 class Receipt(Frozen):
-    """The cloud has these records of one journal: `stored` as inclusive ranges. Only this settles a debt."""
+    """The cloud has these records of one journal: `stored` as inclusive ranges. Only this settles a debt.
+
+    `checks`: of each range the `at_ns` of all its records, combined by `check`. A machine whose own records
+    give another one was copied, and its twin sent some of them.
+    """
 
     v: Version = 1
     epoch: Epoch
     stored: Annotated[tuple[tuple[Seq, Seq], ...], Field(max_length=1_000)] = ()
+    checks: Annotated[tuple[Count, ...], Field(max_length=1_000)] = ()
     refused: Annotated[tuple[Refusal, ...], Field(max_length=1_000)] = ()
+
+
+def check(times_ns: Iterable[int]) -> int:
+    """One number that another set of times hardly has."""
+    return reduce(xor, times_ns, 0)
 
 
 class PriceList(Frozen):
@@ -141,13 +159,38 @@ class Reported(Frozen):
     config_refused: ConfigRefused | None = None
 
 
+class Mark(Frozen):
+    """The highest record of one journal that the cloud holds."""
+
+    epoch: Epoch
+    seq: Seq
+    at_ns: Count
+
+
+class Watermark(Frozen):
+    """How a machine notices that its journal is an old copy: retained, and said anew when it connects.
+
+    `journals`: of this machine, the one heard last first. `heard_ns`: `since_ns` of the status that the cloud
+    heard last; a machine that finds its own knows that nothing it sent before is still on its way.
+    """
+
+    v: Version = 1
+    heard_ns: Count = 0
+    journals: Annotated[tuple[Mark, ...], Field(max_length=16)] = ()
+
+
 class Availability(Frozen):
     available: bool
     reason: Text = ""
 
 
 class Status(Frozen):
-    """Retained; the last will says offline. `since_ns`: when this connection (or silence) began."""
+    """Retained; the last will says offline. `since_ns`: when this connection (or silence) began.
+
+    Of the journal, when this was said: `last_seq` is its newest record, `owed_from` the oldest that is not
+    confirmed (None when all are), `owed` how many are not, `parked` how many the cloud refused.
+    `forked_from`: the epoch before, when this file is a copy: what was not sent then has new numbers.
+    """
 
     v: Version = 1
     online: bool
@@ -155,6 +198,11 @@ class Status(Frozen):
     epoch: Epoch
     software: Text
     tenders: dict[Tender, Availability]
+    last_seq: Count | None = None
+    owed_from: Seq | None = None
+    owed: Count = 0
+    parked: Count = 0
+    forked_from: Epoch | None = None
 
 
 class SlotStock(Frozen):

@@ -186,9 +186,12 @@ class RecyclerCorrected(Frozen):
 
 
 class Fault(Frozen):
+    """`detail`: more than the code says, for people."""
+
     kind: Literal["fault"] = "fault"
     device: Code
     code: Code
+    detail: Text = ""
 
 
 class FaultCleared(Frozen):
@@ -214,7 +217,10 @@ class Applied(Frozen):
 
 
 class Audit(Frozen):
-    """Running totals since the journal began, never reset: the independent side of the books."""
+    """Running totals since the machine's first journal, never reset: the independent side of the books.
+
+    `slots`: count and value of sales by slot. What is neither card, free nor test is cash.
+    """
 
     kind: Literal["audit"] = "audit"
     currency: Currency
@@ -231,6 +237,9 @@ class Audit(Frozen):
     redeemed_minor: Minor
     settled_minor: Minor
     credit_minor: Minor
+    free_sales: Count = 0
+    test_sales: Count = 0
+    slots: dict[Slot, tuple[Count, Minor]] = Field(default_factory=dict, max_length=1_000)
 
 
 Body = (

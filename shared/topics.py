@@ -21,6 +21,7 @@ from shared.messages import (
     Reported,
     Status,
     Stock,
+    Watermark,
 )
 
 CLOUD_USER: Final = "vend-cloud"  # at the broker: the name of its certificate
@@ -79,6 +80,7 @@ REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices and config i
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
 CONFIG = Topic("config", _DOWN, 1, True, _JSON, Config, "planogram, limits and tenders wanted")
+WATERMARK = Topic("watermark", _DOWN, 1, True, _JSON, Watermark, "the highest record the cloud holds")
 COMMAND = Topic("command", _DOWN, 1, False, _MSGPACK, Envelope, "a signed command with id and deadline")
 REPLY = Topic("reply", _UP, 1, False, _MSGPACK, Reply, "what became of a command")
 CERTIFICATE_REQUEST = Topic(
@@ -93,7 +95,7 @@ CERTIFICATE_ISSUED = Topic(
 )
 
 TOPICS: Final = (
-    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, CONFIG, COMMAND, REPLY),
+    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, CONFIG, WATERMARK, COMMAND, REPLY),
     *(CERTIFICATE_REQUEST, CERTIFICATE_ISSUED),
 )
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}

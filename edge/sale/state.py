@@ -173,7 +173,7 @@ class Cabinet:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Never reset while this journal lives: the independent side of the books."""
+    """Never reset while this journal lives: the independent side of the books. `slots`: count and value."""
 
     sales: int = 0
     sold_minor: int = 0  # what was paid, whatever was asked
@@ -187,6 +187,9 @@ class Totals:
     owed_minor: int = 0
     redeemed_minor: int = 0  # of what was owed: became credit here
     settled_minor: int = 0  # of what was owed: paid by the operator
+    free_sales: int = 0
+    test_sales: int = 0
+    slots: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

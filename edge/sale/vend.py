@@ -14,6 +14,7 @@ from edge.sale.tenders import words
 from shared import money
 from shared import records as m
 from shared.fields import Tender
+from shared.totals import with_sale
 
 
 def select(machine: Machine, state: State, event: ev.SlotSelected, now_s: float) -> Step:
@@ -185,6 +186,10 @@ def _sold(machine: Machine, state: State, vend: Vend, outcome: str, now_s: float
     )
     state = told(replace(state, vend=None, deadline_s=None, stock=stock, phase=Phase.CREDIT), "thank you")
     state = add_totals(state, sales=1, sold_minor=vend.paid_minor)
+    slots = with_sale(state.totals.slots, vend.slot, vend.paid_minor)
+    state = replace(state, totals=replace(state.totals, slots=slots))
+    if vend.tender in {"free", "test"}:
+        state = add_totals(state, **{f"{vend.tender}_sales": 1})
     if vend.tender == "card":
         state = add_totals(state, card_sales=1, card_sold_minor=vend.paid_minor)
         done = card.settled(machine, state, vend, delivered=True, now_s=now_s)

@@ -8,6 +8,10 @@ process must end, and the next start checks the file.
 
 A record is immutable once it may have been sent. Until then a stamp that a clock only estimated is corrected
 when the clock becomes synchronised in the same boot of the board: monotonic time tells how long ago it was.
+
+Records have a place in the file and a number in their epoch, which is the place less the last place before
+the epoch. They are the same until the journal turns out to be a copy and begins a new epoch (`fork`). Here
+`seq` is the place, but in `between` and on the wire.
 """
 
 import fcntl
@@ -20,18 +24,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from edge.store import kept
+from edge.store import epochs, estimates, kept
 from edge.store.kept_commands import KeptCommand, KeptCommands
+from edge.store.stamps import ns, stamp, stream_of, trusted
 from edge.store.transaction import is_full, transaction
-from shared import codec, topics
-from shared.clock import Now, Trust
-from shared.records import SCHEMA_VERSION, Body, Header, Sale, dump_record
+from shared import codec
+from shared.clock import Now
+from shared.records import SCHEMA_VERSION, Body, Header, dump_record
 
 _SCHEMA: Final = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
 JOURNAL_VERSION: Final = 1
-_TICK_NS: Final = 1_000  # the digits below are seq mod 1000, so no two records share a nanosecond
-_TRUSTED_SHIFT_NS: Final = 1_000_000_000
-_ESTIMATES: Final = "FROM record WHERE made_ns IS NOT NULL"
 
 
 class JournalError(Exception):
@@ -75,12 +77,13 @@ class Journal:
             self._lock.close()
             raise
         self.commands = KeptCommands(self._db, self._writing)
-        self.epoch, self.claim_key = self._db.execute("SELECT epoch, claim_key FROM journal").fetchone()
+        (self.claim_key,) = self._db.execute("SELECT claim_key FROM journal").fetchone()
+        self.epochs = epochs.read(self._db)
         self._seq, self._at_ns = self._db.execute(
             "SELECT coalesce(max(seq), 0), coalesce(max(at_ns), 0) FROM record"
         ).fetchone()
         self._counts = dict(self._db.execute("SELECT state, count(*) FROM record GROUP BY state"))
-        self._has_estimates = bool(self._db.execute(f"SELECT 1 {_ESTIMATES} LIMIT 1").fetchone())
+        self._has_estimates = bool(self._db.execute(f"SELECT 1 {estimates.ESTIMATES} LIMIT 1").fetchone())
 
     def _open(self, path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=True)
@@ -132,6 +135,12 @@ class Journal:
         return Counts(*(self._counts.get(state, 0) for state in ("owed", "stored", "parked")))
 
     @property
+    def last_seq(self) -> int:
+        """The number of the newest record in the present epoch."""
+        last: int = self._seq - self.epochs.after
+        return last
+
+    @property
     def last_at_ns(self) -> int:
         """Time of the newest record: no clock of this machine may be behind it."""
         last: int = self._at_ns
@@ -149,18 +158,18 @@ class Journal:
         """
         with self._writing():
             seq, at_ns = self._seq, self._correct(now)
-            made = (None, None) if now.trust == "synced" else (now.boot, _ns(now.monotonic_s))
+            made = (None, None) if now.trust == "synced" else (now.boot, ns(now.monotonic_s))
             rows = []
             for body in bodies:
                 seq += 1
-                at_ns = _stamp(now.wall_ns, at_ns, seq)
+                at_ns = stamp(now.wall_ns, at_ns, seq - self.epochs.after)
                 header = Header(
                     v=SCHEMA_VERSION,
                     machine=self.machine,
                     epoch=self.epoch,
-                    seq=seq,
+                    seq=seq - self.epochs.after,
                     at_ns=at_ns,
-                    clock=_trust(now, at_ns, now.wall_ns),
+                    clock=trusted(now, at_ns, now.wall_ns),
                 )
                 rows.append((seq, at_ns, stream_of(body), codec.pack(dump_record(header, body)), *made))
             self._db.executemany(
@@ -178,7 +187,7 @@ class Journal:
     def awaits_time(self, now: Now) -> bool:
         """Whether records not yet sent would get a better time from a clock that becomes synchronised now."""
         return self._has_estimates and bool(
-            self._db.execute(f"SELECT 1 {_ESTIMATES} AND boot = ? LIMIT 1", (now.boot,)).fetchone()
+            self._db.execute(f"SELECT 1 {estimates.ESTIMATES} AND boot = ? LIMIT 1", (now.boot,)).fetchone()
         )
 
     def correct(self, now: Now) -> None:
@@ -192,32 +201,15 @@ class Journal:
         """All records may be sent from here on: no stamp changes any more."""
         if self._has_estimates:
             with self._writing():
-                self._db.execute("UPDATE record SET boot = NULL, made_ns = NULL WHERE made_ns IS NOT NULL")
+                estimates.freeze(self._db)
             self._has_estimates = False
 
     def _correct(self, now: Now) -> int:
-        """The newest stamp, once those that may be corrected are. They are the last ones of the journal."""
+        """The newest stamp, once those that may be corrected are."""
         at_ns: int = self._at_ns
         if now.trust != "synced" or not self._has_estimates:
             return at_ns
-        rows = self._db.execute(
-            f"SELECT seq, body, made_ns {_ESTIMATES} AND boot = ? ORDER BY seq", (now.boot,)
-        ).fetchall()
-        first = rows[0][0] if rows else self._seq + 1
-        # Out of the way first: no two records share a stamp, not even in passing.
-        self._db.execute("UPDATE record SET at_ns = -seq WHERE seq >= ?", (first,))
-        (at_ns,) = self._db.execute(
-            "SELECT coalesce(max(at_ns), 0) FROM record WHERE seq < ?", (first,)
-        ).fetchone()
-        for seq, body, made_ns in rows:
-            wall_ns = now.wall_ns - (_ns(now.monotonic_s) - made_ns)
-            at_ns = _stamp(wall_ns, at_ns, seq)
-            fields = codec.unpack(body)
-            assert isinstance(fields, dict)
-            corrected = codec.pack({**fields, "at_ns": at_ns, "clock": _trust(now, at_ns, wall_ns)})
-            self._db.execute("UPDATE record SET at_ns = ?, body = ? WHERE seq = ?", (at_ns, corrected, seq))
-        self._db.execute("UPDATE record SET boot = NULL, made_ns = NULL WHERE made_ns IS NOT NULL")
-        return at_ns
+        return estimates.correct(self._db, now, self._seq, self.epochs.after)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -252,12 +244,13 @@ class Journal:
                     self._db.execute("UPDATE record SET refused = ? WHERE seq = ?", (reason, seq))
 
     def owe_again(self, first: int, last: int, answered: Callable[[int], KeptCommand]) -> int:
-        """Records that are stored or parked are owed again, as they are; returns how many.
+        """Records of this epoch that are stored or parked are owed again, as they are; returns how many.
 
         `answered`: the command that wanted it, once that number is known; kept in the same transaction.
         """
         with self._moving():
-            moved = self._move("owed", "state <> 'owed' AND seq BETWEEN ? AND ?", (first, last))
+            spans = self.placed(self.epoch, [(first, last)])
+            moved = sum(self._move("owed", "state <> 'owed' AND seq BETWEEN ? AND ?", span) for span in spans)
             self.commands.write(answered(moved))
         return moved
 
@@ -291,6 +284,45 @@ class Journal:
         """The records from `first` to `last`, as a technician may want to see them."""
         return kept.between(self._db, first, last)
 
+    # ---- epochs
+
+    @property
+    def epoch(self) -> str:
+        return self.epochs.epoch
+
+    def placed(self, epoch: str, ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """Places of an epoch's numbers, as far as there are any."""
+        return self.epochs.placed(epoch, ranges, self._seq)
+
+    def times(self, epoch: str, first: int, last: int) -> list[int]:
+        """`at_ns` of an epoch's records from `first` to `last`, of those that are (still) here."""
+        return [
+            at_ns
+            for span in self.placed(epoch, [(first, last)])
+            for (at_ns,) in self._db.execute("SELECT at_ns FROM record WHERE seq BETWEEN ? AND ?", span)
+        ]
+
+    def owed_from(self) -> int | None:
+        """The lowest number of the present epoch that is owed."""
+        return epochs.owed_from(self._db, self.epochs)
+
+    def taken(self) -> int | None:
+        """The highest number of the present epoch that the cloud refused because another record has it."""
+        return epochs.taken(self._db, self.epochs)
+
+    def fork(self, begin: epochs.Begin, now: Now) -> None:
+        """Begin a new epoch: this file is a copy, and its twin uses the present one. Raises JournalFull.
+
+        What the cloud has not got moves into it (edge/store/epochs.py). One transaction: after a power cut
+        there is the old epoch, or the new one.
+        """
+        self.freeze()
+        with self._writing():
+            seq, at_ns = epochs.fork(self._db, self.machine, self.epochs, self._seq, begin, now)
+        self.epochs = epochs.read(self._db)
+        self._seq, self._at_ns = seq, at_ns
+        self._counts = dict(self._db.execute("SELECT state, count(*) FROM record GROUP BY state"))
+
     def prune(self, before_ns: int, max_records: int) -> int:
         """Forget stored records older than `before_ns`, then the oldest events and last the oldest sales
         beyond `max_records`. Owed and parked records and the newest record always stay. Returns how many.
@@ -309,29 +341,9 @@ class Journal:
         return gone
 
 
-def stream_of(body: Body) -> str:
-    return topics.SALE.name if isinstance(body, Sale) else topics.EVENT.name
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * 10**9)
-
-
-def _stamp(wall_ns: int, last_ns: int, seq: int) -> int:
-    """A time that rises strictly with seq, however the wall clock jumps or stands still."""
-    below = seq % _TICK_NS
-    at_ns = wall_ns // _TICK_NS * _TICK_NS + below
-    return at_ns if at_ns > last_ns else (last_ns // _TICK_NS + 1) * _TICK_NS + below
-
-
-def _trust(now: Now, at_ns: int, wall_ns: int) -> Trust:
-    """A stamp that must lie behind one from a clock that ran ahead is no time of day any more."""
-    return now.trust if at_ns - wall_ns < _TRUSTED_SHIFT_NS else "estimated"
-
-
 def _create(db: sqlite3.Connection) -> None:
     with transaction(db):
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
-        made = (secrets.token_hex(6), secrets.token_bytes(32))
-        db.execute("INSERT INTO journal (id, epoch, claim_key) VALUES (1, ?, ?)", made)
+        db.execute("INSERT INTO journal (id, claim_key) VALUES (1, ?)", (secrets.token_bytes(32),))
+        epochs.make(db, 0)

@@ -36,8 +36,10 @@ class Kept:
 
 
 def between(db: sqlite3.Connection, first: int, last: int) -> list[Kept]:
-    """The records that are there from `first` to `last`, both included, oldest first."""
+    """The records of the present epoch from `first` to `last`, both included, oldest first."""
+    (after,) = db.execute("SELECT max(after) FROM epoch").fetchone()
     rows = db.execute(
-        "SELECT seq, state, refused, body FROM record WHERE seq BETWEEN ? AND ? ORDER BY seq", (first, last)
+        "SELECT seq - ?, state, refused, body FROM record WHERE seq > ? AND seq BETWEEN ? AND ? ORDER BY seq",
+        (after, after, after + first, after + last),
     )
     return [Kept(*row) for row in rows]

@@ -2,14 +2,19 @@
 
 CREATE TABLE journal (
     id    INTEGER PRIMARY KEY CHECK (id = 1),
-    epoch TEXT NOT NULL,               -- identity of this file's numbers, made with the file
     claim_key BLOB NOT NULL,           -- secret of its claim codes, made with the file
     commands_over_ns INTEGER NOT NULL DEFAULT 0,  -- commands with a deadline up to this are over
     state BLOB                         -- the sale machine's state after the last step, NULL before the first
 ) STRICT;
 
+-- Identity of the numbers of records: one, made with the file, until it turns out that the file was copied.
+CREATE TABLE epoch (
+    after INTEGER PRIMARY KEY,         -- its record number 1 has the next seq in this file
+    epoch TEXT NOT NULL UNIQUE
+) STRICT;
+
 CREATE TABLE record (
-    seq     INTEGER PRIMARY KEY,       -- 1, 2, 3 ... without gaps
+    seq     INTEGER PRIMARY KEY,       -- 1, 2, 3 ... through all epochs, on the wire less its epoch's `after`
     at_ns   INTEGER NOT NULL UNIQUE,
     stream  TEXT NOT NULL,             -- topic name: sale | event
     body    BLOB NOT NULL,             -- the bytes that are sent, made once

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from cloud.batch import RECEIPT_ENTRIES, Arrived, Batch, digest, settle
 from shared import codec, topics
 from shared.messages import PriceList, Receipt, Reported, Status, Stock
-from tests.cloud.records import EPOCH, arrived, boot, sale
+from tests.cloud.records import EPOCH, START_NS, arrived, boot, sale
 
 SLOT = {"product": "cola", "count": 3, "capacity": 10, "par": 8}
 
@@ -26,7 +26,14 @@ def only(receipts: list[tuple[str, Receipt]]) -> tuple[str, Receipt]:
 def test_good_records_become_points_and_one_receipt() -> None:
     batch = digest([arrived("m1", sale("m1", 1), sale("m1", 2)), arrived("m1", sale("m1", 4))])
     assert [line.key for line in batch.lines] == [("m1", EPOCH, seq) for seq in (1, 2, 4)]
-    assert only(settle(batch, {})) == ("m1", Receipt(epoch=EPOCH, stored=((1, 2), (4, 4))))
+    assert only(settle(batch, {})) == (
+        "m1",
+        Receipt(
+            epoch=EPOCH,
+            stored=((1, 2), (4, 4)),
+            checks=((START_NS + 1_000_000) ^ (START_NS + 2_000_000), START_NS + 4_000_000),
+        ),
+    )
     assert not batch.dead
 
 
@@ -126,7 +133,10 @@ def test_a_refused_stock_point_owes_nobody_a_receipt() -> None:
 
 def test_a_record_that_came_damaged_and_whole_is_stored() -> None:
     batch = digest([arrived("m1", sale("m1", 1, price_minor=-1)), arrived("m1", sale("m1", 1))])
-    assert only(settle(batch, {})) == ("m1", Receipt(epoch=EPOCH, stored=((1, 1),)))
+    assert only(settle(batch, {})) == (
+        "m1",
+        Receipt(epoch=EPOCH, stored=((1, 1),), checks=(START_NS + 1_000_000,)),
+    )
 
 
 def test_snapshots_are_the_last_ones_and_an_empty_message_is_nothing() -> None:
@@ -228,7 +238,10 @@ def test_any_bytes_are_a_dead_letter_and_never_an_error(payloads: list[bytes]) -
 def test_nothing_is_taken_from_a_revoked_machine_and_it_is_told_nothing() -> None:
     status = Arrived(topics.STATUS.of("m2"), b"{}", 1, True, 5)
     batch = digest([arrived("m1", sale("m1", 1)), arrived("m2", sale("m2", 1)), status], {"m2"})
-    assert only(settle(batch, {})) == ("m1", Receipt(epoch=EPOCH, stored=((1, 1),)))
+    assert only(settle(batch, {})) == (
+        "m1",
+        Receipt(epoch=EPOCH, stored=((1, 1),), checks=(sale("m1", 1)["at_ns"],)),
+    )
     assert [(letter.code, letter.topic) for letter in batch.dead] == [
         ("revoked", topics.SALE.of("m2")),
         ("revoked", topics.STATUS.of("m2")),

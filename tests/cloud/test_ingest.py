@@ -7,11 +7,12 @@ from typing import TypeVar
 
 import pytest
 
-from cloud.batch import Arrived, Batch
+from cloud.batch import Arrived, Batch, Line
 from cloud.ingest import Ingest
+from shared import codec
 from shared.capture import Message
 from shared.messages import Receipt
-from tests.cloud.records import EPOCH, arrived, sale
+from tests.cloud.records import EPOCH, START_NS, arrived, sale
 
 _T = TypeVar("_T")
 
@@ -38,6 +39,7 @@ class Parts:
         self.archived: list[Message] = []
         self.kept: list[tuple[Batch, int]] = []
         self.refused: dict[int, str] = {}
+        self.again = False
 
     def _step(self, name: str) -> None:
         if self.errors.get(name):
@@ -52,6 +54,14 @@ class Parts:
     async def write(self, lines: Sequence[str]) -> dict[int, str]:
         self._step(f"write {len(lines)}")
         return self.refused
+
+    def screen(self, batch: Batch) -> list[Line]:
+        self._step("screen")
+        return batch.lines if self.again else []
+
+    async def taken(self, lines: Sequence[Line]) -> Sequence[Line]:
+        self._step(f"taken {len(lines)}")
+        return lines[:1]
 
     def keep(self, batch: Batch, at_ns: int) -> None:
         self._step("keep")
@@ -69,8 +79,10 @@ def process(parts: Parts, *messages: Arrived) -> list[tuple[str, Receipt]]:
 def test_archive_then_database_then_store_then_receipt() -> None:
     parts = Parts()
     messages = [arrived("m1", sale("m1", 1), at_ns=1_500), arrived("m1", {}, at_ns=1_600)]
-    assert process(parts, *messages) == [("m1", Receipt(epoch=EPOCH, stored=((1, 1),)))]
-    assert parts.steps == ["archive", "write 1", "keep"]
+    assert process(parts, *messages) == [
+        ("m1", Receipt(epoch=EPOCH, stored=((1, 1),), checks=(START_NS + 1_000_000,)))
+    ]
+    assert parts.steps == ["archive", "screen", "write 1", "keep"]
     assert [(m.t_ns, m.at_ns, m.payload, m.properties) for m in parts.archived] == [
         (500, 1_500, messages[0].payload, {"ContentType": "x"}),
         (600, 1_600, messages[1].payload, {"ContentType": "x"}),
@@ -86,17 +98,19 @@ FULL = OSError(errno.ENOSPC, "full")
 def test_a_full_disk_holds_everything_back_until_there_is_room() -> None:
     parts = Parts(
         archive=[FULL, FULL],
+        screen=[sqlite3.OperationalError("locked")],
         keep=[sqlite3.OperationalError("database or disk is full"), sqlite3.OperationalError("locked")],
     )
     assert process(parts, arrived("m1", sale("m1", 1)))
     assert parts.steps == [
         *("archive failed", "nap", "archive failed", "nap", "archive"),
+        *("screen failed", "nap", "screen"),
         "write 1",
         *("keep failed", "nap", "keep failed", "nap", "keep"),
     ]
 
 
-@pytest.mark.parametrize("step", ["archive", "write 1", "keep"])
+@pytest.mark.parametrize("step", ["archive", "screen", "write 1", "keep"])
 def test_trouble_inside_ends_the_process_without_a_receipt(step: str) -> None:
     with pytest.raises(sqlite3.DatabaseError):
         process(Parts(**{step: [sqlite3.DatabaseError("malformed")]}), arrived("m1", sale("m1", 1)))
@@ -108,3 +122,14 @@ def test_what_the_database_refuses_is_kept_before_the_machine_is_told() -> None:
     ((_, receipt),) = process(parts, arrived("m1", sale("m1", 1)))
     assert [refusal.reason for refusal in receipt.refused] == ["database_refused"]
     assert [letter.code for letter in parts.kept[0][0].dead] == ["database_refused"]
+
+
+def test_a_number_that_another_record_has_is_not_written_and_its_machine_is_told() -> None:
+    parts = Parts()
+    parts.again = True
+    ((_, receipt),) = process(parts, arrived("m1", sale("m1", 1), sale("m1", 2)))
+    assert parts.steps == ["archive", "screen", "taken 2", "write 1", "keep"]
+    assert receipt.stored == ((2, 2),)
+    assert [(r.seq, r.reason) for r in receipt.refused] == [(1, "number_taken")]
+    (letter,) = parts.kept[0][0].dead
+    assert codec.unpack(letter.payload) == sale("m1", 1)

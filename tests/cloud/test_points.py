@@ -14,7 +14,10 @@ from tests.cloud.records import EPOCH, boot, sale
 
 KINDS = {model.model_fields["kind"].default: model for model in get_args(Body)}
 LEFT_OUT = {"kind"}  # it is the measurement
-MADE_BY_HAND = {"sale": {"tenders"}}  # the tag `tender` and the fields `<tender>_minor`
+MADE_BY_HAND = {
+    "sale": {"tenders"},  # the tag `tender` and the fields `<tender>_minor`
+    "audit": {"slots"},  # as JSON
+}
 
 
 def test_every_kind_has_a_row_and_no_row_is_left_over() -> None:

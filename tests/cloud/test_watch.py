@@ -135,7 +135,7 @@ def test_every_reason_of_the_program_is_in_the_table() -> None:
     codes = {letter.code for letter in batch.dead}
     assert len(codes) > 12
     assert codes - values["dead_letters_total"] == set()
-    refused = {code for codes in batch.refused.values() for code in codes.values()}
+    refused = {refusal.reason for told in batch.refused.values() for refusal in told.values()}
     assert refused - values["records_refused_total"] == set()
 
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.store.journal import Counts, Journal, JournalError, JournalFull, stream_of
+from edge.store.journal import Counts, Journal, JournalError, JournalFull
+from edge.store.stamps import stream_of
 from shared import codec
 from shared import records as m
 from shared.clock import Now
