@@ -43,6 +43,7 @@ def _shop(machine: SimulatedMachine, rng: random.Random, until_s: float) -> None
         pace.wait(0.05)
 
 
+@pytest.mark.timeout(300)  # six lives, a vend in doubt, and a reconnect whose pause has grown
 def test_killed_at_any_moment_while_selling_offline(tmp_path: Path) -> None:
     rng, kills = random.Random(3), 6
     with Fleet(tmp_path, ["m1"]) as fleet:
