@@ -13,6 +13,7 @@ from cloud.cli.books import books
 from cloud.cli.commands import command, command_key, commands
 from cloud.cli.common import said
 from cloud.cli.csv_files import csv_files
+from cloud.cli.dts import audit
 from cloud.cli.machines import dead_letters, machines
 from cloud.cli.plan import apply, export_plan, history, plan, undo
 from cloud.cli.prices import disagreements, prices
@@ -52,7 +53,7 @@ def run(settings: CloudSettings, *, worker: bool) -> None:
 
 PARTS = (
     *(prices, plan, apply, export_plan, history, undo, disagreements, machines, dead_letters, csv_files),
-    *(books, count_bag, collections, command, commands, command_key, *identities.COMMANDS),
+    *(books, count_bag, collections, audit, command, commands, command_key, *identities.COMMANDS),
 )
 for part in PARTS:
     main.add_command(part)

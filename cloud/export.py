@@ -5,10 +5,10 @@ and the next one begins with it: every point comes once. A day is asked for at a
 refuses a query over many files, and more where nothing is.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from cloud.sheets import Point, Sheet
+from cloud.sheets import Point
 
 PAGE: Final = 5_000
 DAY_NS: Final = 86_400 * 10**9
@@ -19,19 +19,25 @@ Found = tuple[str, Point]  # measurement and point
 
 
 async def pages(
-    ask: Ask, sheet: Sheet, machine: str | None, start_ns: int, end_ns: int, page: int = PAGE
+    ask: Ask,
+    fields: Mapping[str, Sequence[str]],
+    machine: str | None,
+    start_ns: int,
+    end_ns: int,
+    page: int = PAGE,
 ) -> AsyncIterator[tuple[int, list[Found]]]:
     """Each page with the time up to which everything has come. `ask` answers one InfluxQL statement.
 
-    `machine`: a valid id, for it stands in the statement.
+    `fields`: what is asked for, tags included, by measurement. `machine`: a valid id, for it stands in the
+    statement.
     """
     at_ns, step_ns, limit = start_ns, DAY_NS, page
     while at_ns < end_ns:
         stop_ns = min(at_ns + step_ns, end_ns)
         found: list[Found] = []
         whole_ns = stop_ns
-        for kind in sheet.kinds:
-            points = await ask(_statement(kind, sheet.fields(kind), machine, at_ns, stop_ns, limit))
+        for kind, names in fields.items():
+            points = await ask(_statement(kind, names, machine, at_ns, stop_ns, limit))
             if len(points) >= limit:
                 whole_ns = min(whole_ns, points[-1]["time"])
             found += [(kind, point) for point in points]

@@ -53,9 +53,12 @@ class Sheet:
     columns: tuple[Column, ...]
     kinds: Mapping[str, Kind]
 
-    def fields(self, kind: str) -> list[str]:
-        """What of a measurement is asked for, tags included."""
-        of = self.kinds[kind]
+    @property
+    def fields(self) -> dict[str, list[str]]:
+        """What is asked for, tags included, by measurement."""
+        return {kind: self._fields(of) for kind, of in self.kinds.items()}
+
+    def _fields(self, of: Kind) -> list[str]:
         made = {"time", "what", "amount", *of.words}
         plain = [of.fields.get(c.name, c.name) for c in self.columns if c.name not in made]
         return [*dict.fromkeys((*plain, *of.plus, *of.minus))]

@@ -118,7 +118,7 @@ async def _write(
     writer.writerow([column.name for column in sheet.columns])
     count = 0
     async with Influx(settings.influx) as influx:
-        async for up_to_ns, found in pages(influx.query, sheet, machine, *period_ns):
+        async for up_to_ns, found in pages(influx.query, sheet.fields, machine, *period_ns):
             writer.writerows(sheet.cells(kind, point, zone) for kind, point in found)
             count += len(found)
             tell(up_to_ns)

@@ -317,7 +317,7 @@ def test_memory_holds_one_page_and_nothing_is_asked_twice_where_nothing_is() -> 
         return []
 
     async def run() -> None:
-        async for _, found in pages(ask, BY_NAME["sales"], None, 0, 100 * 365 * DAY_NS):
+        async for _, found in pages(ask, BY_NAME["sales"].fields, None, 0, 100 * 365 * DAY_NS):
             assert found == []
 
     asyncio.run(run())
@@ -340,7 +340,7 @@ def test_any_points_in_any_pages_come_once_and_in_order(times: list[tuple[int, s
 
     async def run() -> list[tuple[int, str]]:
         found: list[tuple[int, str]] = []
-        async for _, those in pages(ask, BY_NAME["sales"], None, 0, 31, page):
+        async for _, those in pages(ask, BY_NAME["sales"].fields, None, 0, 31, page):
             found += [(point["time"], point["machine"]) for _, point in those]
         return found
 
@@ -370,7 +370,7 @@ def test_every_column_and_field_of_the_table_exists(sheet: Sheet) -> None:
         assert {*of.fields, *of.words} <= {c.name for c in sheet.columns}, kind
     if len(sheet.kinds) == 1 and sheet.name != "stock":
         (kind,) = sheet.kinds
-        assert set(sheet.fields(kind)) - {*MEASUREMENTS[kind].fields, *known, "tender"} == set()
+        assert set(sheet.fields[kind]) - {*MEASUREMENTS[kind].fields, *known, "tender"} == set()
 
 
 @pytest.mark.parametrize(

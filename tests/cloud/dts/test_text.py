@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cloud import dts
-from cloud.dts import Segment, audit_file, crc
+from cloud.dts import text as dts
+from cloud.dts.text import Segment, audit_file, crc
 
 EXAMPLE = """\
 DXS*OVM0000001*VA*V0/6*1
