@@ -125,3 +125,10 @@ def test_every_record_kind_is_in_the_readme() -> None:
     readme = (ROOT / "README.md").read_text()
     kinds = [member.model_fields["kind"].default for member in Body.__args__]
     assert [kind for kind in kinds if f"`{kind}`" not in readme] == []
+
+
+def test_every_test_that_answers_a_threat_is_there() -> None:
+    named = re.findall(r"`(tests/\S+)::(\w+)`", (ROOT / "docs/threats.md").read_text())
+    assert len(named) > 30
+    for path, name in named:
+        assert f"\ndef {name}(" in (ROOT / path).read_text(), f"{path} has no {name}"
