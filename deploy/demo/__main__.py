@@ -36,7 +36,7 @@ def main(*, once: bool, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(result))
     else:
-        _show(result)
+        _show(result, Console())
     sys.exit(0 if balanced(result) else 1)
 
 
@@ -45,15 +45,17 @@ def _watch(fleet: Fleet, *, live: bool, stay: bool) -> dict[str, Any]:
         return play(fleet, lambda line: click.echo(line, err=True))
     told: list[str] = []
     ended = threading.Event()
-    with Live(get_renderable=lambda: draw(fleet, told), refresh_per_second=5) as view:
+    console = Console()
+    with Live(get_renderable=lambda: draw(fleet, told, console), console=console, refresh_per_second=5):
         result = play(fleet, told.append)
-        _show(result, view.console)
+        _show(result, console)
         if stay:
-            cloud = f"python -m cloud --config {fleet.cloud.config}"
-            told.append(
-                f"command a machine from another terminal: {cloud} command {_MACHINES[0]} free-vend A1"
-            )
-            told.append("the books are above; Ctrl-C stops everything")
+            for machine in fleet.machines.values():
+                machine.start()  # they were stopped for their books
+            console.print("The machines run on. In another terminal:")
+            for words in (f"command {_MACHINES[0]} free-vend A1", "books", "disagreements"):
+                console.print(f"  .venv/bin/vend-cloud --config {fleet.cloud.config} {words}", soft_wrap=True)
+            told.append("Ctrl-C stops everything")
             try:
                 while not ended.wait(1.0):
                     pass
@@ -62,7 +64,7 @@ def _watch(fleet: Fleet, *, live: bool, stay: bool) -> dict[str, Any]:
     return result
 
 
-def _show(result: dict[str, Any], console: Console | None = None) -> None:
+def _show(result: dict[str, Any], console: Console) -> None:
     table = Table("machine", "hardware", "journal", "InfluxDB", title="The books")
     rows = {**result["machines"], "all": {k: result[k] for k in ("hardware", "journal", "influx")}}
     for name, books in rows.items():
@@ -71,7 +73,6 @@ def _show(result: dict[str, Any], console: Console | None = None) -> None:
             for b in (books["hardware"], books["journal"], books["influx"])
         ]
         table.add_row(name, *cells)
-    console = console or Console()
     console.print(table)
     console.print(f"owed {result['owed']}, sold offline {result['offline_sales']}, {result['seconds']} s")
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rich.console import Group
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -10,7 +10,8 @@ from deploy.demo.fleet import Fleet
 from shared import money
 
 
-def draw(fleet: Fleet, told: Sequence[str]) -> Group:
+def draw(fleet: Fleet, told: Sequence[str], console: Console) -> Group:
+    """As much of the story as the terminal has room for below the table."""
     table = Table(
         "machine", "link", "credit", "sales", "value", "owed", "stored", "pays with", title="Vendlink"
     )
@@ -32,6 +33,7 @@ def draw(fleet: Fleet, told: Sequence[str]) -> Group:
             money.text(status["sold_minor"], currency),
             str(status["owed"]),
             str(status["stored"]),
-            "\n".join(can),
+            ", ".join(can),
         )
-    return Group(table, *(Text(f"• {line}") for line in told[-12:]))
+    room = max(1, console.height - len(console.render_lines(table)) - 1)
+    return Group(table, *(Text(f"• {line}", no_wrap=True, overflow="ellipsis") for line in told[-room:]))
