@@ -14,14 +14,21 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.domain.write_precision import WritePrecision
 
 from cloud.bags import Bag, Counts, collected
-from cloud.books import Books
+from cloud.books import Account, Books
 from cloud.influx import QueryError
+from cloud.proof import Proof
 from cloud.ranges import count
 from cloud.report import Report, report
 
 _log = logging.getLogger(__name__)
 PERIOD_S: Final = 300
+_PROOF_NS: Final = 3_600 * 10**9
+_AT_ONCE: Final = 1_000
 _LOOK_BACK_NS: Final = 62 * 86_400 * 10**9  # bags that are written again, as they may have been counted
+
+
+# By machine and epoch: when it was made, and what came out.
+Proofs = dict[tuple[str, str], tuple[int, Proof]]
 
 
 class Database(Protocol):
@@ -61,19 +68,35 @@ async def write_figures(
 ) -> None:
     """For ever, once a period. Trouble is told, and the next period tries again."""
     period_ns = PERIOD_S * 10**9
+    proofs: Proofs = {}
     while True:
         try:
-            await write_once(database, books, counts, wall_ns() // period_ns * period_ns)
+            await write_once(database, books, counts, proofs, wall_ns() // period_ns * period_ns)
         except (QueryError, sqlite3.OperationalError) as error:
             _log.warning("the books could not be written this time (%s)", type(error).__name__)
         await asyncio.sleep(PERIOD_S)
 
 
-async def write_once(database: Database, books: Books, counts: Counts, at_ns: int) -> None:
+async def write_once(database: Database, books: Books, counts: Counts, proofs: Proofs, at_ns: int) -> None:
+    lines: list[str] = []
     for machine in books.machines():
-        reports = [await report(database.query, account) for account in books.accounts(machine)]
-        await database.write([books_line(machine, reports, at_ns)])
+        reports = [await _report(database, account, proofs, at_ns) for account in books.accounts(machine)]
+        lines.append(books_line(machine, reports, at_ns))
+        if len(lines) == _AT_ONCE:
+            await database.write(lines)
+            lines = []
     bags = await collected(database.query, counts, at_ns - _LOOK_BACK_NS)
-    lines = [line for bag in bags if (line := bag_line(bag)) is not None]
+    lines += [line for bag in bags if (line := bag_line(bag)) is not None]
     if lines:
         await database.write(lines)
+
+
+async def _report(database: Database, account: Account, proofs: Proofs, at_ns: int) -> Report:
+    """What is stored and missing as it is now, the proof of an hour: no audit comes sooner."""
+    journal = (account.machine, account.epoch)
+    proved_ns, proof = proofs.get(journal, (0, None))
+    if proof is None or at_ns - proved_ns >= _PROOF_NS:
+        found = await report(database.query, account)
+        proofs[journal] = (at_ns, found.proof)
+        return found
+    return Report(account, proof)
