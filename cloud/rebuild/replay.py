@@ -25,10 +25,10 @@ Tell = Callable[[int], None]
 
 class _Keeper:
     """The ingest's keeper: news for the store, in one transaction, then the tally. `pieces`: what the next
-    batch was read from.
+    batch was read from. Without a store it only counts.
     """
 
-    def __init__(self, store: Store, past: Past, tally: Tally) -> None:
+    def __init__(self, store: Store | None, past: Past, tally: Tally) -> None:
         self.pieces: Sequence[Piece] = ()
         self._store = store
         self._past = past
@@ -36,12 +36,20 @@ class _Keeper:
 
     def keep(self, batch: Batch, at_ns: int) -> None:
         dead = batch.dead
-        db = self._store.db
-        db.execute("BEGIN IMMEDIATE")  # what is newer now must be so until the end
-        with db:
-            self._past.leave_news(batch)
-            self._store.keep(batch, at_ns)  # commits
+        if self._store is not None:
+            db = self._store.db
+            db.execute("BEGIN IMMEDIATE")  # what is newer now must be so until the end
+            with db:
+                self._past.leave_news(batch)
+                self._store.keep(batch, at_ns)  # commits
         self._tally.keep(self.pieces, batch.lines, dead)
+
+
+class Nowhere:
+    """The sink of who only counts."""
+
+    async def write(self, _lines: Sequence[str]) -> dict[int, str]:
+        return {}
 
 
 class _NoArchive:
@@ -70,9 +78,9 @@ class _Group:
 
 
 async def replay(
-    sources: Sequence[Source], store: Store, past: Past, tally: Tally, sink: Sink, tell: Tell
+    sources: Sequence[Source], store: Store | None, past: Past, tally: Tally, sink: Sink, tell: Tell
 ) -> None:
-    """`tell`: how many more bytes are done."""
+    """`tell`: how many more bytes are done. Without a store it only counts; `sink` is then Nowhere."""
     keeper = _Keeper(store, past, tally)
     revoked: set[str] = set()
     ingest = Ingest(_NoArchive(), sink, keeper, revoked=lambda: revoked)

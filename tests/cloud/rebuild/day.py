@@ -172,6 +172,16 @@ def messages_of(machine: str) -> list[Arrived]:
     ]
 
 
+def write(system: System, line: str) -> None:
+    """A point that no message of the archive made."""
+
+    async def run() -> None:
+        async with Influx(InfluxSettings(url=system.url, database=system.database)) as influx:
+            assert await influx.write([line]) == {}
+
+    asyncio.run(run())
+
+
 def live_day(system: System) -> None:
     """Two processes side by side."""
     first, second, third = (messages_of(machine) for machine in MACHINES)
