@@ -3,14 +3,18 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from cloud.cli.common import said
+from cloud.cli.common import database, print_table, said
 from cloud.cli.progress import bar
 from cloud.config import CloudSettings
+from cloud.ranges import count
+from cloud.rebuild.fetch import fetched
+from cloud.rebuild.machines import Wanted
 from cloud.rebuild.whole import rebuilt
 from shared import money
 
@@ -27,14 +31,43 @@ _SHOWN: Final = 20  # differences and damages in words; --json has all
     help="A folder of capture files instead of data_dir/archive; may be given several times.",
 )
 @click.option("--restart", is_flag=True, help="Begin anew, though one was begun and not finished.")
+@click.option(
+    "--from-machines", is_flag=True, help="From the journals of the machines: the archive is lost too."
+)
+@click.option("--machine", "machines", multiple=True, metavar="M", help="Only this one; several times.")
+@click.option("--all-kept", is_flag=True, help="Also what InfluxDB has: so that the archive gets it again.")
+@click.option("--key", help="The key that signs the commands to machines, where there are several.")
 @click.option("--json", "as_json", is_flag=True)
 @click.pass_obj
-def rebuild(settings: CloudSettings, folders: Sequence[Path], *, restart: bool, as_json: bool) -> None:
+def rebuild(
+    settings: CloudSettings,
+    folders: Sequence[Path],
+    machines: Sequence[str],
+    key: str | None,
+    *,
+    restart: bool,
+    from_machines: bool,
+    all_kept: bool,
+    as_json: bool,
+) -> None:
     """Write everything that the archive holds into InfluxDB again, and prove that it is there.
 
     `vend-cloud run` may go on. What is in InfluxDB already stays the same. Killed, it goes on where it was.
     Exit status 0 only if all that was read is in InfluxDB, and nothing could not be read.
+
+    With --from-machines every machine is asked to send again what InfluxDB has not, by signed commands that
+    `vend-cloud run` must carry. Exit status 0 only if nothing is missing.
     """
+    if from_machines and (folders or restart):
+        raise click.UsageError("--from-machines reads no archive: leave --from-archive and --restart out")
+    if (machines or all_kept or key) and not from_machines:
+        raise click.UsageError("--machine, --all-kept and --key belong to --from-machines")
+    if from_machines:
+        path = database(settings)
+        with said():
+            found = fetched(settings, path, machines, key, bar, everything=all_kept)
+        _tell_machines(found, as_json=as_json)
+        return
     with said():
         done = rebuilt(settings, folders or (settings.data_dir / "archive",), bar, restart=restart)
     if as_json:
@@ -43,6 +76,33 @@ def rebuild(settings: CloudSettings, folders: Sequence[Path], *, restart: bool, 
         for line in words(done):
             click.echo(line)
     if done["differences"] or done["damaged"]:
+        sys.exit(1)
+
+
+def _tell_machines(found: Sequence[Wanted], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps([asdict(one) for one in found]))
+    else:
+        print_table(
+            ("machine", "journal", "kept", "missing still", "kept nowhere", "trouble"),
+            [
+                (
+                    one.machine,
+                    one.epoch,
+                    f"{one.kept_from}..{one.last}" if one.epoch else "",
+                    f"{count(one.missing):,}",
+                    f"{one.gone:,}",
+                    one.trouble,
+                )
+                for one in found
+            ],
+        )
+    if any(one.gone for one in found):
+        click.echo("what is kept nowhere cannot come back: machines no longer have it", err=True)
+    if any(one.missing and not one.trouble for one in found):
+        click.echo("missing still, though sent: `vend-cloud dead-letters`, or no longer kept", err=True)
+    click.echo("journals that machines had before their present one cannot be asked for", err=True)
+    if any(one.gone or one.missing or one.trouble for one in found):
         sys.exit(1)
 
 

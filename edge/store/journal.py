@@ -287,6 +287,11 @@ class Journal:
         """All records: (seq, state, body), in order."""
         yield from self._db.execute("SELECT seq, state, body FROM record ORDER BY seq")
 
+    def span(self) -> tuple[int, int]:
+        """The oldest record that is still kept, and the newest; (1, 0) where there is none yet."""
+        first, last = self._db.execute("SELECT min(seq), max(seq) FROM record").fetchone()
+        return (1, 0) if first is None else (first, last)
+
     def between(self, first: int, last: int) -> list[kept.Kept]:
         """The records from `first` to `last`, as a technician may want to see them."""
         return kept.between(self._db, first, last)
