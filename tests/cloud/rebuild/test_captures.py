@@ -4,7 +4,7 @@ import tempfile
 from contextlib import closing
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cloud.archive import Archive
@@ -21,6 +21,7 @@ def _write(folder: Path, source: str, times: list[int]) -> None:
             archive.append([Message(0, at_ns, "in", f"{source}/{at_ns}", 1, False, b"x")])
 
 
+@settings(max_examples=30)
 @given(st.lists(TIMES.filter(bool), max_size=5), st.integers(0, 60))
 def test_messages_come_in_the_order_of_their_arrival_and_from_any_line_on(
     writers: list[list[int]], stop: int

@@ -234,27 +234,35 @@ def test_revoked_machines_lose_nothing_that_was_stored_and_gain_nothing(system: 
     """Stored, revoked, refused, joined again, stored: and the same with the store's letters lost."""
     s = 10**9
 
-    def said(seq: int, at_s: int) -> Arrived:
-        return arrived("m1", sale("m1", seq), at_ns=START_NS + at_s * s)
+    def said(seq: int, at_s: int, machine: str = "m1") -> Arrived:
+        return arrived(machine, sale(machine, seq), at_ns=START_NS + at_s * s)
 
-    def issue(serial: str, at_s: int) -> None:
-        row = Issued(serial, "m1", b"k", "pem", 0, 2**62, START_NS + at_s * s, "join", "me")
+    def issue(serial: str, at_s: int, machine: str = "m1") -> None:
+        row = Issued(serial, machine, b"k", "pem", 0, 2**62, START_NS + at_s * s, "join", "me")
         with closing(Register(system.data / "store.db")) as register, register.transaction():
             register.add(row)
 
-    system.live([arrived("m2", sale("m2", 1), at_ns=START_NS - s)], "p0")
+    def revoke(machine: str, at_s: int) -> None:
+        with closing(Register(system.data / "store.db")) as register:
+            register.revoke(machine, "stolen", START_NS + at_s * s)
+
+    system.live([said(1, -1, "m2")], "p0")
     issue("01", 0)
+    issue("03", 0, "m2")
     system.live([said(1, 10), said(2, 99)], "p1")
-    with closing(Register(system.data / "store.db")) as register:
-        register.revoke("m1", "stolen", START_NS + 100 * s)
+    revoke("m1", 100)
     system.live([said(3, 101), said(2, 150), said(4, 200)], "p2")  # a thief
     issue("02", 300)
     system.live([said(3, 310), said(5, 320)], "p3")
+    system.live([said(2, 402, "m2")], "p4")  # the cloud did not know yet
+    revoke("m2", 400)
+    system.live([said(3, 500, "m2")], "p5")
     before = everything(system)
-    seqs = system.ask("SELECT seq FROM sale WHERE machine = 'm1'")["results"][0]["series"][0]["values"]
-    assert [row[1] for row in seqs] == [1, 2, 3, 5]
+    for machine, numbers in (("m1", [1, 2, 3, 5]), ("m2", [1, 2])):
+        (series,) = system.ask(f"SELECT seq FROM sale WHERE machine = '{machine}'")["results"][0]["series"]
+        assert [row[1] for row in series["values"]] == numbers
     system.lose_influx()
-    assert rebuilt(system)["dead_letters"] == 3
+    assert rebuilt(system)["dead_letters"] == 4
     assert everything(system) == before
 
 

@@ -101,6 +101,23 @@ def test_every_command_says_the_same_in_the_new_system(system: System, empty: Sy
     assert (refused.exit_code, "is not empty" in refused.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("rest", ["store", "archive", "influx"])
+def test_a_system_that_is_not_empty_is_refused(
+    system: System, empty: System, tmp_path: Path, rest: str
+) -> None:
+    assert system.call("export-all", str(tmp_path / "out")).exit_code == 0
+    live_day(empty)
+    if rest != "influx":
+        empty.lose_influx()
+    if rest != "store":
+        for path in empty.data.glob("store.*"):
+            path.unlink()
+    if rest != "archive":
+        shutil.rmtree(empty.archive)
+    done = empty.call("import-all", str(tmp_path / "out"))
+    assert (done.exit_code, "is not empty" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize("name", ["tables/dead_letter.jsonl", "archive", "manifest.json"])
 def test_a_file_that_was_changed_is_refused_before_anything_is_done(
     system: System, empty: System, tmp_path: Path, name: str
