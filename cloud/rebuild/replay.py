@@ -42,6 +42,8 @@ class _Keeper:
             with db:
                 self._past.leave_news(batch)
                 self._store.keep(batch, at_ns)  # commits
+        else:
+            batch.dead = []  # told when they came
         self._tally.keep(self.pieces, batch.lines, dead)
 
 

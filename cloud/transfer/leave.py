@@ -41,7 +41,8 @@ def leave(settings: CloudSettings, folder: Path, bars: Bars) -> dict[str, Any]:
     part = folder.with_name(f"{folder.name}.part")
     if part.exists():
         shutil.rmtree(part)  # of one that was killed
-    (part / "tables").mkdir(parents=True)
+    part.mkdir(mode=0o700, parents=True)  # claims of customers are in it
+    (part / "tables").mkdir()
     (part / "archive").mkdir()
     counts = _tables(settings.data_dir / "store.db", part)
     _copy(
