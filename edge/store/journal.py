@@ -132,6 +132,11 @@ class Journal:
         return Counts(*(self._counts.get(state, 0) for state in ("owed", "stored", "parked")))
 
     @property
+    def last_seq(self) -> int:
+        """The number of the newest record in the present epoch."""
+        return self._seq
+
+    @property
     def last_at_ns(self) -> int:
         """Time of the newest record: no clock of this machine may be behind it."""
         last: int = self._at_ns
@@ -286,11 +291,6 @@ class Journal:
     def records(self) -> Iterator[tuple[int, str, bytes]]:
         """All records: (seq, state, body), in order."""
         yield from self._db.execute("SELECT seq, state, body FROM record ORDER BY seq")
-
-    def span(self) -> tuple[int, int]:
-        """The oldest record that is still kept, and the newest; (1, 0) where there is none yet."""
-        first, last = self._db.execute("SELECT min(seq), max(seq) FROM record").fetchone()
-        return (1, 0) if first is None else (first, last)
 
     def between(self, first: int, last: int) -> list[kept.Kept]:
         """The records from `first` to `last`, as a technician may want to see them."""
