@@ -12,7 +12,7 @@ MAX_SLOTS = 40  # that are closed; of the others only the number is told
 def picture(machine: Machine, state: State, journal: Journal) -> dict[str, str | int]:
     """`device.*`: what is wrong with each, empty where nothing is. `closed.*`: slots that are not sold."""
     counts = journal.counts
-    oldest, _, _ = next(journal.records(), (1, "", b""))
+    oldest = next((seq for seq, _, _ in journal.records()), 1)
     devices = {
         "changer": state.changer,
         "validator": state.validator,
