@@ -134,7 +134,8 @@ class Journal:
     @property
     def last_seq(self) -> int:
         """The number of the newest record in the present epoch."""
-        return self._seq
+        last: int = self._seq
+        return last
 
     @property
     def last_at_ns(self) -> int:
