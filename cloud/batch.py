@@ -94,9 +94,10 @@ class Batch:
     status: dict[str, Status] = field(default_factory=dict)
     reported: dict[str, Reported] = field(default_factory=dict)
     stock: dict[str, Stock] = field(default_factory=dict)
+    told_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # when those three came, by topic too
     charged: dict[tuple[str, str, str], Charged] = field(default_factory=dict)
     replies: list[tuple[str, Reply]] = field(default_factory=list)
-    heard: set[str] = field(default_factory=set)  # machines that spoke just now; retained words are old
+    heard: dict[str, int] = field(default_factory=dict)  # when a machine spoke; retained words are old
 
 
 def digest(messages: Sequence[Arrived], revoked: Collection[str] = ()) -> Batch:
@@ -108,7 +109,7 @@ def digest(messages: Sequence[Arrived], revoked: Collection[str] = ()) -> Batch:
             _bury(batch, message, "revoked", f"the certificates of {parsed[0]} are revoked")
             continue
         if parsed is not None and not message.retain:
-            batch.heard.add(parsed[0])
+            batch.heard[parsed[0]] = max(message.arrived_ns, batch.heard.get(parsed[0], 0))
         if parsed is None:
             _bury(batch, message, "unknown_topic", "no topic of ours")
         elif len(message.payload) > codec.MAX_MESSAGE_BYTES:
@@ -177,6 +178,8 @@ def _message(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
     except codec.CodecError as error:
         _bury(batch, message, error.code, str(error))
         return
+    if topic.retained:
+        batch.told_ns[topic.name, machine] = message.arrived_ns
     match value:
         case Reply():
             batch.replies.append((machine, value))

@@ -6,7 +6,7 @@ older file is behind, and the machines' records fill it again.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -104,7 +104,8 @@ def keep(db: sqlite3.Connection, batch: Batch, at_ns: int) -> None:
 def _heard(db: sqlite3.Connection, journal: Journal, at_ns: int) -> None:
     db.execute(
         "INSERT INTO journal (machine, epoch, first_heard_ns, last_heard_ns) VALUES (?, ?, ?, ?) "
-        "ON CONFLICT (machine, epoch) DO UPDATE SET last_heard_ns = excluded.last_heard_ns",
+        "ON CONFLICT (machine, epoch) "
+        "DO UPDATE SET last_heard_ns = max(last_heard_ns, excluded.last_heard_ns)",
         (*journal, at_ns, at_ns),
     )
 
@@ -245,18 +246,6 @@ class Books:
             "SELECT first, last FROM stored_range WHERE machine = ? AND epoch = ? ORDER BY first", journal
         )
         return [(first, last) for first, last in rows]
-
-    def to_ask_for(self) -> Iterator[tuple[str, str, tuple[Range, ...]]]:
-        """(machine, epoch, ranges) of records that are missing: what to ask each machine for again.
-
-        A copied journal's machine still has those of its older epochs; a new card has none of the old one's.
-        """
-        for machine in self.machines():
-            for account in self.accounts(machine):
-                if account.missing:
-                    yield machine, account.epoch, account.missing
-
-    # ---- watermarks
 
     def unmarked(self) -> list[str]:
         """Machines whose watermark has risen since it was published."""

@@ -30,7 +30,7 @@ class Report:
             words.append(
                 f"records missing: {count(account.missing)} ({spoken(account.missing)}): "
                 + (
-                    "ask the machine for them again"
+                    f"`vend-cloud rebuild --from-machines --machine {account.machine}` asks for them"
                     if account.current
                     else "the machine has another journal now; its old card may still have them"
                 )

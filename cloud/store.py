@@ -12,6 +12,11 @@ from cloud.database import connect
 from shared import codec
 
 
+def digest_of(letter: DeadLetter) -> bytes:
+    """Under which a letter is kept, and counted when it comes again."""
+    return hashlib.sha256(b"\0".join((letter.topic.encode(), letter.code.encode(), letter.payload))).digest()
+
+
 class Store:
     """Opens a database that `make` made; `db` is for the tables of other parts. Raises StoreError when
     another version wrote it.
@@ -32,14 +37,18 @@ class Store:
         with self.db:
             for name in ("status", "reported", "stock"):
                 self.db.executemany(
-                    f"INSERT INTO machine (machine, {name}) VALUES (?, ?) "  # noqa: S608  # names above
-                    f"ON CONFLICT (machine) DO UPDATE SET {name} = excluded.{name}",
-                    [(m, value.model_dump_json()) for m, value in getattr(batch, name).items()],
+                    f"INSERT INTO machine (machine, {name}, {name}_ns) VALUES (?, ?, ?) "  # noqa: S608  # names above
+                    f"ON CONFLICT (machine) DO UPDATE SET "
+                    f"{name} = excluded.{name}, {name}_ns = excluded.{name}_ns",
+                    [
+                        (m, value.model_dump_json(), batch.told_ns[name, m])
+                        for m, value in getattr(batch, name).items()
+                    ],
                 )
             self.db.executemany(
                 "INSERT INTO machine (machine, seen_at_ns) VALUES (?, ?) "
                 "ON CONFLICT (machine) DO UPDATE SET seen_at_ns = max(seen_at_ns, excluded.seen_at_ns)",
-                [(machine, at_ns) for machine in batch.heard],
+                list(batch.heard.items()),
             )
             self.db.executemany(
                 "INSERT INTO charged VALUES (?, ?, ?, ?, ?, ?) "
@@ -62,7 +71,7 @@ class Store:
             "last_at_ns = max(last_at_ns, excluded.last_at_ns)",
             [
                 (
-                    hashlib.sha256(b"\0".join((d.topic.encode(), d.code.encode(), d.payload))).digest(),
+                    digest_of(d),
                     d.topic,
                     d.payload[: codec.MAX_MESSAGE_BYTES],  # the whole is in the archive
                     d.code,

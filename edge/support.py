@@ -12,6 +12,7 @@ MAX_SLOTS = 40  # that are closed; of the others only the number is told
 def picture(machine: Machine, state: State, journal: Journal) -> dict[str, str | int]:
     """`device.*`: what is wrong with each, empty where nothing is. `closed.*`: slots that are not sold."""
     counts = journal.counts
+    oldest = next((seq for seq, _, _ in journal.records()), 1)
     devices = {
         "changer": state.changer,
         "validator": state.validator,
@@ -26,6 +27,8 @@ def picture(machine: Machine, state: State, journal: Journal) -> dict[str, str |
         "message": state.message[:256],
         "credit_minor": state.credit_minor,
         "price_version": state.prices.version,
+        "kept_from": max(1, oldest - journal.epochs.after),
+        "last_seq": journal.last_seq,
         "owed": counts.owed,
         "stored": counts.stored,
         "parked": counts.parked,

@@ -18,6 +18,7 @@ from shared.files import sync_folder
 FORMAT: Final = "vendlink-capture"
 VERSION: Final = 1
 _HEADER_START: Final = b'{"format":"vendlink-capture"'
+_HEADER_LIMIT_BYTES: Final = 4_096
 
 
 class CaptureError(ValueError):
@@ -100,14 +101,26 @@ def read(path: Path) -> Iterator[Message]:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return  # torn: the power went while it was written
-            try:
-                raw = json.loads(line)
-                if number == 1:
-                    _check_header(raw)
-                else:
-                    yield _decode(raw)
-            except (ValueError, KeyError, TypeError) as error:
-                raise CaptureError(f"{path}, line {number}: not a capture line ({error})") from None
+            if (message := decode(line, path, number)) is not None:
+                yield message
+
+
+def decode(line: bytes, path: Path, number: int) -> Message | None:
+    """The message in a whole line; None in the first, which is the header. Raises CaptureError."""
+    try:
+        raw = json.loads(line)
+        if number == 1:
+            _check_header(raw)
+            return None
+        return _decode(raw)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CaptureError(f"{path}, line {number}: not a capture line ({error})") from None
+
+
+def started_at_ns(path: Path) -> int:
+    """When the writer of this file was started. Raises CaptureError, and OSError."""
+    with path.open("rb") as file:
+        return _started_at_ns(path, file.readline(_HEADER_LIMIT_BYTES))
 
 
 def _check_header(raw: dict[str, Any]) -> None:
@@ -140,7 +153,15 @@ def _encode(message: Message) -> dict[str, Any]:
 
 def _decode(raw: dict[str, Any]) -> Message:
     payload = base64.b64decode(raw.pop("payload_b64"), validate=True)
-    return Message(payload=payload, **raw)
+    message = Message(payload=payload, **raw)
+    numbers, flags = (message.t_ns, message.at_ns, message.qos), (message.retain, message.dup)
+    if not (
+        isinstance(message.topic, str)
+        and all(type(number) is int for number in numbers)
+        and all(type(flag) is bool for flag in flags)
+    ):
+        raise TypeError("a field of another type")
+    return message
 
 
 def _line(value: dict[str, Any]) -> bytes:

@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,7 @@ from rich.console import Console
 
 from cloud.cli.common import database, print_table, said, when
 from cloud.commands import keys
+from cloud.commands.issue import PATIENCE_NS, issue
 from cloud.commands.table import CommandTable
 from cloud.config import CloudSettings
 from cloud.database import StoreError
@@ -22,7 +22,6 @@ from shared import commands as wire
 from shared.fields import explain
 
 _LOOK_S: Final = 0.1
-_PATIENCE_S: Final = 3.0  # after the deadline, for an answer under way
 _MACHINE: Final = "MACHINE"
 
 
@@ -141,16 +140,7 @@ def command(
             raise StoreError(f"{machine} never spoke here; is the name right?")
         action = _action(name, words, reason, epoch)
         signing = keys.load(settings.data_dir / "keys", key)
-        now_ns = time.time_ns()
-        header = wire.Header(
-            machine=machine,
-            id=secrets.token_hex(16),
-            issued_ns=now_ns,
-            expires_ns=now_ns + deadline_s * 10**9,
-        )
-        order = wire.Order(header, action)
-        envelope = wire.seal(order, signing.name, signing.private.sign)
-        table.add(order, envelope, key=signing.name, role=signing.role, who=getpass.getuser())
+        header = issue(table, machine, action, signing, getpass.getuser(), time.time_ns(), deadline_s)
         row = _answer(table, header) if wait else table.find(header.id, time.time_ns())
         click.echo(json.dumps(row) if as_json else _sentence(row))
         if wait and row["state"] != "done":
@@ -165,7 +155,7 @@ def _answer(table: CommandTable, header: wire.Header) -> dict[str, Any]:
         while True:
             now_ns = time.time_ns()
             row = table.find(header.id, now_ns)
-            if row["outcome"] is not None or now_ns > header.expires_ns + _PATIENCE_S * 10**9:
+            if row["outcome"] is not None or now_ns > header.expires_ns + PATIENCE_NS:
                 return row
             time.sleep(_LOOK_S)
 

@@ -95,6 +95,11 @@ class CommandTable:
             raise KeyError(command)
         return _shown(row, now_ns)
 
+    def machines(self) -> list[str]:
+        """All that ever told their journal."""
+        rows = self._db.execute("SELECT machine FROM machine WHERE status IS NOT NULL ORDER BY machine")
+        return [row["machine"] for row in rows]
+
     def list(self, machine: str | None, limit: int, now_ns: int) -> list[dict[str, Any]]:
         """The newest first."""
         rows = self._db.execute(

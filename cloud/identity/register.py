@@ -102,6 +102,17 @@ class Register:
         )
         return {row["serial"]: row["revoked_at_ns"] for row in rows}
 
+    def lives(self) -> dict[str, list[tuple[int, int | None]]]:
+        """Issued and revoked at, of all certificates of each name that ever lost one."""
+        rows = self._db.execute(
+            "SELECT name, issued_at_ns, revoked_at_ns FROM certificate WHERE name IN "
+            "(SELECT name FROM certificate WHERE revoked_at_ns IS NOT NULL)"
+        )
+        found: dict[str, list[tuple[int, int | None]]] = {}
+        for name, issued_at_ns, revoked_at_ns in rows:
+            found.setdefault(name, []).append((issued_at_ns, revoked_at_ns))
+        return found
+
     def denied(self) -> frozenset[str]:
         return frozenset(row["name"] for row in self._db.execute(_LEFT))
 

@@ -128,7 +128,9 @@ def test_machines_with_their_tenders(config: Path, store: Store) -> None:
             "card": Availability(available=False, reason="no reader"),
         },
     )
-    message = Arrived(topics.STATUS.of("m1"), status.model_dump_json().encode(), 1, False, START_NS)
+    message = Arrived(
+        topics.STATUS.of("m1"), status.model_dump_json().encode(), 1, False, START_NS + 60 * 10**9
+    )
     store.keep(digest([message]), START_NS + 60 * 10**9)
     shown = call(config, "machines").stdout
     for words in ("m1", "online", "2026-09-21 14:13:20", "2026-09-21 14:14:20", "cash, no card (no reader)"):

@@ -330,7 +330,7 @@ def test_it_waits_for_the_answer(config: Path, table: CommandTable, store: Store
 
 
 def test_nobody_sends_it(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("cloud.cli.commands._PATIENCE_S", 0.0)
+    monkeypatch.setattr("cloud.cli.commands.PATIENCE_NS", 0.0)
     done = call(config, "command m1 free-vend A1 --deadline 1")
     assert done.exit_code == 1
     assert "is `vend-cloud run` connected to the broker?" in done.stdout

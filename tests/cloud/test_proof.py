@@ -144,4 +144,4 @@ def test_the_figures_of_a_machine_are_one_point() -> None:
     assert line.endswith(" 300")
     for part in ("proven=8i", "waiting=1i", "missing=2i", "refused=1i", "stored=10i", "balanced=true"):
         assert part in line
-    assert found.trouble()[0].startswith("records missing: 2 (#3 to #4): ask the machine")
+    assert found.trouble()[0].startswith("records missing: 2 (#3 to #4): `vend-cloud rebuild --from-machines")

@@ -95,7 +95,7 @@ def test_a_retained_word_is_kept_and_is_no_sign_of_life(store: Store) -> None:
     (row,) = store.machines()
     assert row["reported"]
     assert row["seen_at_ns"] == 0
-    keep(store, arrived("m1", sale("m1", 1)), at_ns=11)
+    keep(store, arrived("m1", sale("m1", 1), at_ns=11), at_ns=11)
     keep(store, Arrived(old.topic, old.payload, 1, True, 12), at_ns=12)
     assert store.machines()[0]["seen_at_ns"] == 11
 
