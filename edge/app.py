@@ -27,7 +27,9 @@ from edge.mdb.bill.driver import BillValidator
 from edge.mdb.bus import bus_thread
 from edge.mdb.cashless.driver import CashlessReader
 from edge.mdb.coin.driver import CoinChanger
+from edge.mdb.dialogue import Dialogue
 from edge.mdb.peripheral import Peripheral
+from edge.mdb.recording import lines
 from edge.motors.board import board_thread
 from edge.sale.events import DriverEvent
 from edge.serial_port import PortThread
@@ -46,6 +48,7 @@ def run(settings: EdgeSettings) -> bool:
     settings.status_file.parent.mkdir(parents=True, exist_ok=True)
     inbox: Inbox = queue.Queue(INBOX_EVENTS)
     with Journal(settings.data_dir / "journal.db", settings.machine) as journal:
+        dialogue = Dialogue(ADAPTERS[settings.adapter](), _peripherals(settings))
         core = Core(
             journal,
             settings.machine_setting(version("vendlink"), journal.claim_key),
@@ -55,10 +58,10 @@ def run(settings: EdgeSettings) -> bool:
             settings.clock_wait_s,
             settings.commands.authority(),
             WATERMARK_WAIT_S,
+            lambda now_s: lines(dialogue.recent, now_s),
         )
         crashed = _crash_poster(inbox)
-        adapter = ADAPTERS[settings.adapter]()
-        bus = bus_thread(settings.mdb_port, adapter, _peripherals(settings), inbox.put, crashed)
+        bus = bus_thread(settings.mdb_port, dialogue, inbox.put, crashed)
         board = board_thread(settings.board_port, board_link(settings), inbox.put, crashed)
         keeper = _keeper(settings)
         uplink = Uplink(settings.mqtt, settings.machine, lambda: _will(core), inbox.put, crashed, keeper)

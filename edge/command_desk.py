@@ -25,7 +25,7 @@ from edge.sale.step import Machine, Step
 from edge.sale.wanted import planned
 from edge.store.journal import Journal
 from edge.store.kept_commands import KeptCommand
-from edge.support import picture
+from edge.support import Recording, picture
 from shared import codec, topics
 from shared import commands as wire
 from shared.clock import Now
@@ -49,12 +49,18 @@ class CommandDesk:
     """`owed_again` is told when settled records are owed once more. `refused`: by code, in this run."""
 
     def __init__(
-        self, journal: Journal, machine: Machine, authority: Authority, owed_again: Callable[[], None]
+        self,
+        journal: Journal,
+        machine: Machine,
+        authority: Authority,
+        owed_again: Callable[[], None],
+        recording: Recording,
     ) -> None:
         self._journal = journal
         self._machine = machine
         self._authority = authority
         self._owed_again = owed_again
+        self._recording = recording
         self._running: KeptCommand | None = None  # its motor runs
         self._replies: deque[tuple[str, bytes]] = deque(maxlen=MAX_WAITING)
         self._restarting = ""  # id of the restart that was commanded
@@ -112,7 +118,9 @@ class CommandDesk:
         match action:
             case wire.Support():
                 machine = planned(self._machine, state)
-                self._keep(_answered(row, now, "done", "done", "", picture(machine, state, self._journal)))
+                result = picture(machine, state, self._journal)
+                recording = self._recording(now.monotonic_s)
+                self._keep(_answered(row, now, "done", "done", "", result, recording))
             case wire.Restart() if state.phase not in _QUIET:
                 self._refuse(row, now, "not_now", "a product or money is under way: again in a moment")
             case wire.Restart():
@@ -259,8 +267,9 @@ def _answered(
     code: str,
     text: str,
     result: dict[str, str | int] | None = None,
+    recording: tuple[str, ...] = (),
 ) -> KeptCommand:
-    return replace(row, reply=_reply(row.id, row.digest, now, outcome, code, text, result))
+    return replace(row, reply=_reply(row.id, row.digest, now, outcome, code, text, result, recording))
 
 
 def _reply(
@@ -271,6 +280,7 @@ def _reply(
     code: str,
     text: str,
     result: dict[str, str | int] | None = None,
+    recording: tuple[str, ...] = (),
 ) -> bytes:
     reply = wire.Reply(
         id=command,
@@ -280,5 +290,6 @@ def _reply(
         text="".join(c if c.isprintable() else "?" for c in text)[:256],  # some of it may be a stranger's
         at_ns=now.wall_ns,
         result=result or {},
+        recording=recording,
     )
     return codec.pack(reply.model_dump())

@@ -45,6 +45,7 @@ from edge.sale.tenders import availability
 from edge.sale.wanted import planned
 from edge.store.journal import Journal, JournalFull
 from edge.store.kept_commands import KeptCommand
+from edge.support import Recording, nothing_recorded
 from shared import codec, topics
 from shared.clock import Now
 from shared.messages import (
@@ -65,7 +66,8 @@ class Core:
     """One machine. `slots` and `prices` are its settings: products, and prices until the cloud sends some.
 
     `clock_wait_s`: how long after a connect records with an estimated time wait for a better one;
-    `watermark_wait_s`: how long all of them wait for the cloud's word on what it holds.
+    `watermark_wait_s`: how long all of them wait for the cloud's word on what it holds. `recording`: the last
+    words on the bus.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Core:
         clock_wait_s: float = 0.0,
         authority: Authority = _NOBODY,
         watermark_wait_s: float = 0.0,
+        recording: Recording = nothing_recorded,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
@@ -86,7 +89,7 @@ class Core:
         self.lineage = Lineage(journal, watermark_wait_s)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
-        self.desk = CommandDesk(journal, machine, authority, self.outbox.rewind)
+        self.desk = CommandDesk(journal, machine, authority, self.outbox.rewind, recording)
         # Events, and messages with commands, that the full disk would not take.
         self.pending: deque[ev.Event | Inbound] = deque()
         self._refused: PricesRefused | None = None

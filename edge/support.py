@@ -1,12 +1,19 @@
 """What the machine says of itself when it is asked from afar: a small map of plain values."""
 
+from collections.abc import Callable
+
 from edge.sale.state import State
 from edge.sale.step import Machine
 from edge.sale.tenders import availability
 from edge.store.journal import Journal
 from shared.messages import Availability
 
+Recording = Callable[[float], tuple[str, ...]]  # the last words on the bus, at this monotonic time
 MAX_SLOTS = 40  # that are closed; of the others only the number is told
+
+
+def nothing_recorded(_now_s: float) -> tuple[str, ...]:
+    return ()
 
 
 def picture(machine: Machine, state: State, journal: Journal) -> dict[str, str | int]:

@@ -134,6 +134,7 @@ class Reply(Frozen):
     """Sent again, a command gets the same reply again. `code` is stable, `text` is for people.
 
     `digest`: of the message that is answered, because anybody can write a known id on a forged one.
+    `recording`: the last words on the bus, for `vend-edge bench decode`.
     """
 
     v: Version = 1
@@ -144,6 +145,7 @@ class Reply(Frozen):
     text: Text
     at_ns: Count
     result: Annotated[dict[ResultName, Text | Count], Field(max_length=100)] = Field(default_factory=dict)
+    recording: Annotated[tuple[Text, ...], Field(max_length=400)] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,7 +174,8 @@ def _sentence(row: dict[str, Any]) -> str:
         lines[0] += f" ({_MEANING[row['state']]}), id {row['id']}"
     elif row["text"]:
         lines[0] += f": {row['text']}"
-    lines += [f"  {name:20} {value}" for name, value in (row["result"] or {}).items()]
+    for name, value in (row["result"] or {}).items():
+        lines += [f"  {name}:", *value] if isinstance(value, list) else [f"  {name:20} {value}"]
     return "\n".join(lines)
 
 

@@ -132,6 +132,10 @@ def _shown(row: sqlite3.Row, now_ns: int) -> dict[str, Any]:
     return {**shown, "state": state}
 
 
+def _result(reply: wire.Reply) -> dict[str, Any]:
+    return reply.result | ({"recording": reply.recording} if reply.recording else {})
+
+
 def keep_replies(db: sqlite3.Connection, replies: Iterable[tuple[str, wire.Reply]], at_ns: int) -> None:
     """Within the transaction of whoever took them in."""
     for machine, reply in replies:
@@ -148,5 +152,5 @@ def keep_replies(db: sqlite3.Connection, replies: Iterable[tuple[str, wire.Reply
         elif row["outcome"] is None:
             db.execute(
                 "UPDATE command SET outcome = ?, code = ?, text = ?, result = ?, replied_ns = ? WHERE id = ?",
-                (reply.outcome, reply.code, reply.text, json.dumps(reply.result), at_ns, reply.id),
+                (reply.outcome, reply.code, reply.text, json.dumps(_result(reply)), at_ns, reply.id),
             )

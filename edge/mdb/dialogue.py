@@ -18,8 +18,9 @@ from enum import Enum, auto
 from math import inf
 
 from edge.mdb.adapters.adapter import Adapter, AdapterValue, BlockAnswer, Noise, Pushed, StartAnswer
-from edge.mdb.frame import Block, Silence
+from edge.mdb.frame import Block, Reply, Silence
 from edge.mdb.peripheral import Peripheral
+from edge.mdb.recording import Exchange, remembered
 from edge.sale.effects import Effect
 from edge.sale.events import DriverEvent
 
@@ -46,6 +47,7 @@ class Dialogue:
         self._asked: tuple[Peripheral, Block] | None = None
         self._heard_s = -inf
         self.counts: Counter[str] = Counter()
+        self.recent: tuple[Exchange, ...] = ()  # other threads may read it
 
     @property
     def baudrate(self) -> int:
@@ -99,9 +101,7 @@ class Dialogue:
                     self.counts["answers_late"] += 1
                 if not isinstance(reply, Silence):
                     self._heard_s = now_s
-                peripheral, block = self._asked
-                self._asked = None
-                return peripheral.on_reply(block, reply, now_s)
+                return self._answered(reply, now_s)
             case StartAnswer():
                 return self._take_start(value, now_s)
             case Pushed():
@@ -133,11 +133,14 @@ class Dialogue:
 
     def _past_barrier(self, now_s: float) -> Sequence[DriverEvent]:
         """The answer to what was asked will not come any more."""
-        if self._asked is None:
-            return []
+        return [] if self._asked is None else self._answered(Silence(), now_s)
+
+    def _answered(self, reply: Reply, now_s: float) -> Sequence[DriverEvent]:
+        assert self._asked is not None
         peripheral, block = self._asked
         self._asked = None
-        return peripheral.on_reply(block, Silence(), now_s)
+        self.recent = remembered(self.recent, Exchange(now_s, block, reply))
+        return peripheral.on_reply(block, reply, now_s)
 
     def _expire(self, now_s: float) -> Sequence[DriverEvent]:
         if self._state is State.FREE and now_s - self._heard_s > DEAF_S:

@@ -14,6 +14,7 @@ from typing import Final
 
 from edge.mdb.adapters.adapter import Adapter, AdapterValue, StartStep
 from edge.mdb.bus import bus_thread
+from edge.mdb.dialogue import Dialogue
 from edge.mdb.frame import Block, Reply
 from edge.sale.effects import Effect
 from edge.sale.events import DriverEvent
@@ -47,7 +48,7 @@ def ask(path: str, adapter: Adapter, scripts: Mapping[int, Script]) -> Heard:
     ended = _Ends()
     listening = _Listening(adapter)
     asking = [_Asking(address, script, ended, heard.told) for address, script in scripts.items()]
-    thread = bus_thread(path, listening, asking, lambda _event: None, ended.put)
+    thread = bus_thread(path, Dialogue(listening, asking), lambda _event: None, ended.put)
     thread.start()
     try:
         while len(heard.found) < len(scripts) and not heard.lost:

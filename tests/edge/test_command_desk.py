@@ -84,7 +84,13 @@ class Rig:
             slots={s.slot: s for s in SLOTS},
         )
         self.core = Core(
-            self.journal, setting, SLOTS, PRICES, random.Random(1), authority=Authority(dict(KEYS))
+            self.journal,
+            setting,
+            SLOTS,
+            PRICES,
+            random.Random(1),
+            authority=Authority(dict(KEYS)),
+            recording=lambda now_s: (f"# at {now_s:.0f}", "R,0B", "p,530a"),
         )
         self.journal.last, self.journal.after = last, after
         self.feed(
@@ -294,6 +300,7 @@ def test_support_says_what_is_wrong(rig: Rig) -> None:
     assert reply.result["device.board"] == "silent"
     assert reply.result["owed"] == rig.journal.counts.owed
     assert reply.result["tender.cash"] == "no: motor board does not answer"
+    assert reply.recording == (f"# at {rig.now_s:.0f}", "R,0B", "p,530a")
 
 
 @pytest.mark.parametrize("acked", [True, False])

@@ -101,8 +101,12 @@ def test_a_day_at_the_desk(desk: Desk) -> None:
     assert edge is not None
     assert edge.wait(10) == EXIT_RESTART
     assert "Traceback" not in (machine.folder / "edge.log").read_text()
+    (machine.folder / "status.json").unlink()
     machine.start()  # as what supervises it does
-    assert desk.command("support")["state"] == "done"
+    eventually(lambda: machine.status().get("devices", {}).get("changer") == "")
+    said = desk.command("support")
+    assert said["state"] == "done"
+    assert "R,09" in said["result"]["recording"], "the changer was asked for its setup"
 
 
 def _correlated(archive: Path) -> set[str]:

@@ -8,6 +8,7 @@ import pytest
 from edge.mdb.adapters.qibixx import QibixxAdapter
 from edge.mdb.bus import bus_thread
 from edge.mdb.coin.driver import CoinChanger
+from edge.mdb.dialogue import Dialogue
 from edge.sale.effects import AcceptCoins, PayOut
 from edge.sale.events import (
     ChangerLost,
@@ -37,7 +38,10 @@ class Machine:
 
     def new_thread(self) -> PortThread:
         thread = bus_thread(
-            self.server.path, QibixxAdapter(), [CoinChanger()], self.inbox.put, self.inbox.put
+            self.server.path,
+            Dialogue(QibixxAdapter(), [CoinChanger()]),
+            self.inbox.put,
+            self.inbox.put,
         )
         thread.submit(AcceptCoins(enabled=True))
         return thread
@@ -132,7 +136,7 @@ def test_a_port_that_another_process_holds_is_missing(machine: Machine) -> None:
     machine.thread.start()
     machine.inbox.until(ChangerReady)
     inbox = Inbox()
-    second = bus_thread(machine.server.path, QibixxAdapter(), [CoinChanger()], inbox.put, inbox.put)
+    second = bus_thread(machine.server.path, Dialogue(QibixxAdapter(), [CoinChanger()]), inbox.put, inbox.put)
     second.start()
     assert inbox.until(ChangerLost) == [ChangerLost("port_missing")]
     stop(second)
@@ -142,7 +146,9 @@ def test_trouble_inside_ends_the_thread_and_is_handed_over(machine: Machine) -> 
     def emit(event: DriverEvent) -> None:
         raise OSError("no room for an event")  # an OSError of ours is no trouble with the port
 
-    thread = bus_thread(machine.server.path, QibixxAdapter(), [CoinChanger()], emit, machine.inbox.put)
+    thread = bus_thread(
+        machine.server.path, Dialogue(QibixxAdapter(), [CoinChanger()]), emit, machine.inbox.put
+    )
     thread.start()
     assert str(machine.inbox.crash()) == "no room for an event"
     thread.join(LIMIT_S)
