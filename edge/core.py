@@ -98,7 +98,7 @@ class Core:
         self._published: dict[str, object] = {}  # since the connect, without times
         self._told: tuple[object, ...] | None = None
         self._online_since_ns = 0
-        self._said_owed = False
+        self._said_owed = False  # in the status that was published last
         self._clock_wait_s = clock_wait_s
         self._send_from_s = 0.0  # until then records with an estimated time are held back
         self._hold_until_s: float | None = None
@@ -281,7 +281,6 @@ class Core:
             return commands
         self._told = told
         status = self.status(online=True)
-        self._said_owed = bool(status.owed)
         reported = retained.reported(self.state, self._refused, self._config_refused, now.wall_ns)
         stock = retained.stock(self.machine, self.slots, self.state, now.wall_ns)
         for topic, said, same in (
@@ -292,6 +291,8 @@ class Core:
             if self._published.get(topic.name) != same:
                 self._published[topic.name] = same
                 commands.append(self._publish(topic, said.model_dump_json().encode()))
+                if said is status:
+                    self._said_owed = bool(status.owed)
         return commands
 
     def _send_records(self, now: Now) -> list[Command]:

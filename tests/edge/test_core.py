@@ -16,7 +16,7 @@ from edge.sale.step import Machine
 from edge.store.journal import Journal, JournalFull
 from shared import codec, topics
 from shared.clock import Now
-from shared.messages import PriceList, Receipt
+from shared.messages import PriceList, Receipt, Status
 
 SLOTS = (SlotSetting("A1", "cola", 10, 10),)
 SETTING = Machine({"A1": "cola"}, "test", items={"A1": 1})
@@ -159,3 +159,34 @@ def test_a_deadline_behind_a_full_disk_does_not_keep_the_loop_awake(
     wake_s = core.next_wake_s()
     assert wake_s is not None
     assert wake_s > 100.0
+
+
+def statuses(core: Core, commands: Sequence[Command]) -> list[int]:
+    """How many records each published status says are owed."""
+    name = topics.STATUS.of("m1")
+    return [
+        Status.model_validate_json(c.payload).owed
+        for c in commands
+        if isinstance(c, Publish) and c.topic == name
+    ]
+
+
+def receipt(core: Core, first: int, last: int) -> Inbound:
+    said = Receipt(epoch=core.journal.epoch, stored=((first, last),))
+    return Inbound(topics.RECEIPT.of("m1"), codec.pack(said.model_dump()))
+
+
+def test_a_status_says_once_that_nothing_is_owed_and_is_not_repeated_for_every_sale(core: Core) -> None:
+    """On a metered line: after a connect the cloud learns when all is there; from then on receipts tell."""
+    core.handle(ev.Booted(), at(5.0, synced=True))
+    said = statuses(core, core.handle(ONLINE, at(6.0, synced=True)))
+    assert said == [2]
+    assert statuses(core, core.handle(receipt(core, 1, 2), at(7.0, synced=True))) == [0]
+    for event in (ev.BoardReady(), ev.ChangerReady((50, 150), (0, 0))):
+        core.handle(event, at(8.0, synced=True))  # what can be paid with is news
+    core.handle(receipt(core, 1, core.journal.last_seq), at(9.0, synced=True))
+    for number in range(3):
+        now = at(10.0 + number, synced=True)
+        assert statuses(core, core.handle(ev.CoinIn(0, 50, ev.Route.TUBE, number + 1), now)) == []
+        assert statuses(core, core.handle(receipt(core, 1, core.journal.last_seq), now)) == []
+    assert core.state.credit_minor == 150
