@@ -18,7 +18,7 @@ from cloud.books import Books
 from cloud.cli.common import print_table, store, when
 from cloud.config import CloudSettings, InfluxSettings
 from cloud.database import StoreError
-from cloud.influx import Influx, QueryError
+from cloud.influx import Influx, NoDatabaseError, QueryError
 from cloud.ranges import count
 from cloud.report import Report, report
 from cloud.twins import Query
@@ -35,6 +35,11 @@ def ask(settings: InfluxSettings, question: Callable[[Query], Awaitable[_T]]) ->
 
     try:
         return asyncio.run(run())
+    except NoDatabaseError:
+        raise StoreError(
+            f"InfluxDB at {settings.url} has no database {settings.database} (any more?): "
+            "`vend-cloud rebuild` makes it again from the archive"
+        ) from None
     except QueryError as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise StoreError(f"InfluxDB at {settings.url} does not answer ({why}): is it running?") from None

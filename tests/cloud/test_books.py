@@ -6,11 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cloud.__main__ import main
 from cloud.batch import Arrived, digest, settle
 from cloud.books import MARKS, MAX_JUMP, Account, Books
+from cloud.config import InfluxSettings
 from cloud.database import make
 from cloud.ranges import count, gaps, ranges_of
 from cloud.store import Store
@@ -25,6 +28,7 @@ class Desk:
     """Store and books of one file, fed with batches as ingest feeds them."""
 
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         make(folder / "store.db")
         self.store = Store(folder / "store.db")
         self.books = Books(folder / "store.db")
@@ -163,3 +167,11 @@ def test_of_two_records_with_one_number_in_a_batch_the_first_has_it(desk: Desk) 
     ((_, receipt),) = desk.take(arrived("m1", sale("m1", 1), sale("m1", 2)), arrived("m1", twin))
     assert receipt.stored == ((1, 2),)
     assert [letter["code"] for letter in desk.store.dead_letters(9)] == ["number_taken"]
+
+
+def test_a_lost_database_is_said_with_its_remedy(desk: Desk, tmp_path: Path, influx: InfluxSettings) -> None:
+    desk.take(arrived("m1", sale("m1", 1)))
+    config = tmp_path / "cloud.toml"
+    config.write_text(f'data_dir = "{desk.folder}"\n[influx]\nurl = "{influx.url}"\ndatabase = "lost"\n')
+    done = CliRunner().invoke(main, ["--config", str(config), "books"])
+    assert (done.exit_code, "`vend-cloud rebuild`" in done.stderr) == (1, True)
