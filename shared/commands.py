@@ -8,7 +8,7 @@ key's. Header and action are read apart: what an older machine does not know can
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -94,7 +94,6 @@ class Resend(Frozen):
 
 Action = Restart | Support | MotorTest | FreeVend | Lock | Unlock | SetStock | Credit | PayClaim | Resend
 _ACTION: Final[TypeAdapter[Action]] = TypeAdapter(Annotated[Action, Field(discriminator="name")])
-NAMES: Final = tuple(str(kind.model_fields["name"].default) for kind in get_args(Action))
 
 Role = Literal["viewer", "technician", "operator"]
 _VIEWER: Final = frozenset({"support"})

@@ -99,11 +99,6 @@ class PriceList(Frozen):
         return min((offer for offer in offers if offer is not None), default=price_minor)
 
 
-def price_at(prices: PriceList, slot: str, tender: Priced, at_ns: int | None) -> int:
-    """What is asked for a slot at a time; None: nobody knows the time."""
-    return prices.of(slot, tender, prices.holding(at_ns))
-
-
 class PricesRefused(Frozen):
     version: Count | None
     reason: Text

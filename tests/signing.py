@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Final
+from typing import Final, get_args
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -11,6 +11,7 @@ from edge.commands import Key
 from shared import commands as wire
 
 NS: Final = 10**9
+NAMES: Final = tuple(str(kind.model_fields["name"].default) for kind in get_args(wire.Action))
 PRIVATE: Final[Mapping[str, Ed25519PrivateKey]] = {
     role: Ed25519PrivateKey.from_private_bytes(sha256(role.encode()).digest())
     for role in ("viewer", "technician", "operator")

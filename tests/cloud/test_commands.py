@@ -28,7 +28,7 @@ from shared import codec, topics
 from shared import commands as wire
 from shared.messages import Status
 from tests.cloud.records import EPOCH, START_NS
-from tests.signing import NS
+from tests.signing import NAMES, NS
 
 ID = "ab" * 16
 
@@ -294,7 +294,7 @@ EXAMPLES = {
 
 
 def test_every_command_can_be_given_and_is_signed(config: Path, table: CommandTable) -> None:
-    assert EXAMPLES.keys() == _WORDS.keys() == set(wire.NAMES)
+    assert EXAMPLES.keys() == _WORDS.keys() == set(NAMES)
     key = keys.load(config.parent / "keys", None)
     for name, words in EXAMPLES.items():
         done = call(config, f"command m1 {name} {words} --no-wait --json")

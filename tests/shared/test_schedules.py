@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.messages import PriceList, price_at
-from shared.schedules import DAYS, Schedule, wall
+from shared.messages import PriceList
+from shared.schedules import DAYS, Priced, Schedule, wall
 
 BERLIN = "Europe/Berlin"
 MINUTE_NS = 60 * 10**9
@@ -34,6 +34,10 @@ def minutes_of(prices: PriceList, start: str, hours: int) -> list[str]:
     """What the wall clock shows while the first schedule holds, minute by minute of real time."""
     times = (utc(start) + n * MINUTE_NS for n in range(hours * 60))
     return [f"{wall(at_ns, BERLIN):%H:%M}" for at_ns in times if prices.holding(at_ns)]
+
+
+def price_at(prices: PriceList, slot: str, tender: Priced, at_ns: int | None) -> int:
+    return prices.of(slot, tender, prices.holding(at_ns))
 
 
 def test_the_first_minute_belongs_to_it_and_the_last_does_not() -> None:
