@@ -101,6 +101,7 @@ def test_a_backup_put_back_is_noticed_and_every_sale_counts_once(tmp_path: Path)
         assert lost["sold_minor of slot B1"] == lost["sold_minor"] == 100
 
 
+@pytest.mark.timeout(400)
 def test_a_cloned_card_is_noticed_while_both_run(tmp_path: Path) -> None:
     with Fleet(tmp_path, ["m1"]) as fleet, Link(fleet.broker.host, fleet.broker.port) as link:
         machine = fleet.machines["m1"]
@@ -117,7 +118,9 @@ def test_a_cloned_card_is_noticed_while_both_run(tmp_path: Path) -> None:
             for one in (machine, clone):
                 sell(one)
             for one in (machine, clone):
-                eventually(partial(has_told_all, one), 60)
+                eventually(
+                    partial(has_told_all, one), 150
+                )  # a loser's pause grows to 60 s, and it needs turns
             assert alarms(fleet)
             together = [one.hardware() for one in (machine, clone)]
             assert fleet.stored()["m1"] == Books(5, 500)
