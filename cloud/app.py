@@ -35,6 +35,8 @@ from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import follow, publish_wanted
+from cloud.rollups.dirty import DirtyHours
+from cloud.rollups.work import keep_rollups
 from cloud.store import Store
 from cloud.watch import Watch
 from cloud.watermarks import publish_watermarks
@@ -75,6 +77,8 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         register = stack.enter_context(closing(Register(path)))
         seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
         archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
+        dirty = stack.enter_context(closing(DirtyHours(path)))
+        rollups = stack.enter_context(closing(Seat(settings.data_dir / "rollups.lock")))
         figures = stack.enter_context(closing(Store(path)))
         watch.metrics.read("prices_waiting", figures.waiting)
         watch.metrics.read("machines_online", figures.online)
@@ -95,13 +99,24 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
             group = settings.share_group or figures.share_group()
             shared = [(f"$share/{group}/{topic.filter}", topic.qos) for topic in _SHARED]
-            serve = asyncio.create_task(_serve(settings.mqtt, name, shared, ingest, desk, influx, watch))
+            serve = asyncio.create_task(
+                _together(
+                    _serve(settings.mqtt, name, shared, ingest, desk, influx, watch),
+                    keep_rollups(rollups, dirty, influx, settings.reports.zone),
+                )
+            )
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
                 await serve
             except asyncio.CancelledError:
                 _log.info("stopping")
+
+
+async def _together(*works: Coroutine[None, None, None]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for work in works:
+            group.create_task(work)
 
 
 async def _serve(

@@ -9,6 +9,7 @@ from cloud import books
 from cloud.batch import Batch, DeadLetter, Line
 from cloud.commands.table import keep_replies
 from cloud.database import connect
+from cloud.rollups import dirty
 from shared import codec
 
 
@@ -63,6 +64,7 @@ class Store:
             keep_replies(self.db, batch.replies, at_ns)
             self._bury(batch.dead)
             books.keep(self.db, batch, at_ns)
+            dirty.mark(self.db, batch)
 
     def _bury(self, letters: Iterable[DeadLetter]) -> None:
         self.db.executemany(
