@@ -41,9 +41,11 @@ def test_a_health_in_full_is_a_point_of_the_machine_and_one_a_coin() -> None:
         ' "faults": [{"device": "coin", "code": "jam", "since_ns": 4}], "disk_free_mb": 900}'
     )
     assert health_lines("m1", health) == [
-        'health,machine=m1 cashbox_minor=1200i,change_low=1i,clock="synced",clock_offset_ms=-12i,'
-        "disk_free_mb=900i,door_open=0i,faults=1i,lockouts=1i,reconnects_24h=2i,recycler_minor=0i,"
-        "round_trip_ms=80i,stacker_minor=5000i,stacker_notes=7i,temperature_c=6.5,tubes_minor=150i 5",
+        (
+            'health,machine=m1 cashbox_minor=1200i,change_low=1i,clock="synced",clock_offset_ms=-12i,'
+            "disk_free_mb=900i,door_open=0i,faults=1i,lockouts=1i,reconnects_24h=2i,recycler_minor=0i,"
+            "round_trip_ms=80i,stacker_minor=5000i,stacker_notes=7i,temperature_c=6.5,tubes_minor=150i 5"
+        ),
         "tube,coin=50,machine=m1 capacity=70i,count=3i 5",
     ]
 
