@@ -20,6 +20,7 @@ from shared.messages import Health, Receipt, Refusal, Reported, Status, Stock, c
 from shared.records import Header, Record, RecordError, Sale, parse_record
 
 PRICED: Final = ("cash", "card")  # tenders that a price list has prices for
+UNSOLD: Final = ("free", "test")  # vends that are no sales
 TOLD: Final = ("status", "reported", "stock", "health")  # retained topics of which the last word is kept
 RECEIPT_ENTRIES: Final = 1_000  # as many as a Receipt may list
 
@@ -99,6 +100,7 @@ class Batch:
     health: dict[str, Health] = field(default_factory=dict)
     told_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # when those came, by topic too
     charged: dict[tuple[str, str, str], Charged] = field(default_factory=dict)
+    sold: dict[str, int] = field(default_factory=dict)  # the newest sale of a machine, by its own time
     replies: list[tuple[str, Reply]] = field(default_factory=list)
     heard: dict[str, int] = field(default_factory=dict)  # when a machine spoke; retained words are old
 
@@ -148,6 +150,8 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
         batch.lines.append(Line(record_line(record), key, message, item, header.at_ns, is_synced))
         if isinstance(record.body, Sale):
             _charge(batch, header, record.body)
+            if record.body.tenders[0].tender not in UNSOLD:
+                batch.sold[machine] = max(header.at_ns, batch.sold.get(machine, 0))
 
 
 def _record(item: object, machine: str, topic: topics.Topic) -> Record:

@@ -51,6 +51,20 @@ class Store:
                 list(batch.heard.items()),
             )
             self.db.executemany(
+                "INSERT INTO machine (machine, sold_ns) VALUES (?, ?) "
+                "ON CONFLICT (machine) DO UPDATE SET sold_ns = max(sold_ns, excluded.sold_ns)",
+                list(batch.sold.items()),
+            )
+            self.db.executemany(
+                "UPDATE machine SET door_open_ns = CASE WHEN NOT ? THEN 0 WHEN door_open_ns = 0 THEN ? "
+                "ELSE door_open_ns END WHERE machine = ?",
+                [
+                    (health.door_open, health.at_ns, m)
+                    for m, health in batch.health.items()
+                    if health.door_open is not None
+                ],
+            )
+            self.db.executemany(
                 "INSERT INTO charged VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (machine, slot, tender) DO UPDATE SET "
                 "price_minor = excluded.price_minor, price_version = excluded.price_version, "
