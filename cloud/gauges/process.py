@@ -21,6 +21,7 @@ from cloud.said import line
 from cloud.watch import Part, Watch
 
 PERIOD_S: Final = 15.0
+FIRST_S: Final = 2.0  # so long it may take to have the desk, and to hear the broker's figures
 WORKERS: Final = 64  # that have a number of their own
 
 
@@ -98,6 +99,7 @@ async def write_process(
 ) -> None:
     """For ever, once a period. `name`: of the process, which may take the desk at any time."""
     started_ns = wall_ns()
+    await asyncio.sleep(FIRST_S)
     while True:
         lines = [cloud_line(watch, name(), started_ns, wall_ns()), broker_line(figures, wall_ns())]
         await database.write([text for text in lines if text is not None])

@@ -28,7 +28,7 @@ PERIOD_S: Final = 15.0
 RECENT_NS: Final = 60 * _SECOND_NS  # so old the counts of the last day may be
 USUAL_NS: Final = HOUR_NS
 ASKED_AT_ONCE: Final = 25  # machines whose usual sales are asked for in one look
-LINES_AT_ONCE: Final = 4_000  # written in one look; what is left over is written in the next ones
+LINES_AT_ONCE: Final = 2_000  # written in one look; what is left over is written in the next ones
 SETTLED_S: Final = 120.0  # after a broker came back, machines need a while to do so as well
 
 
