@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud import books
-from cloud.batch import Batch, DeadLetter, Line
+from cloud.batch import TOLD, Batch, DeadLetter, Line
 from cloud.commands.table import keep_replies
 from cloud.database import connect
 from cloud.rollups import dirty
@@ -36,7 +36,7 @@ class Store:
     def keep(self, batch: Batch, at_ns: int) -> None:
         """What a batch taught beside its points, in one transaction. `at_ns`: when it arrived."""
         with self.db:
-            for name in ("status", "reported", "stock"):
+            for name in TOLD:
                 self.db.executemany(
                     f"INSERT INTO machine (machine, {name}, {name}_ns) VALUES (?, ?, ?) "  # noqa: S608  # names above
                     f"ON CONFLICT (machine) DO UPDATE SET "
@@ -50,6 +50,20 @@ class Store:
                 "INSERT INTO machine (machine, seen_at_ns) VALUES (?, ?) "
                 "ON CONFLICT (machine) DO UPDATE SET seen_at_ns = max(seen_at_ns, excluded.seen_at_ns)",
                 list(batch.heard.items()),
+            )
+            self.db.executemany(
+                "INSERT INTO machine (machine, sold_ns) VALUES (?, ?) "
+                "ON CONFLICT (machine) DO UPDATE SET sold_ns = max(sold_ns, excluded.sold_ns)",
+                list(batch.sold.items()),
+            )
+            self.db.executemany(
+                "UPDATE machine SET door_open_ns = CASE WHEN NOT ? THEN 0 WHEN door_open_ns = 0 THEN ? "
+                "ELSE door_open_ns END WHERE machine = ?",
+                [
+                    (health.door_open, health.at_ns, m)
+                    for m, health in batch.health.items()
+                    if health.door_open is not None
+                ],
             )
             self.db.executemany(
                 "INSERT INTO charged VALUES (?, ?, ?, ?, ?, ?) "
