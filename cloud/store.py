@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cloud import books
-from cloud.batch import Batch, DeadLetter, Line
+from cloud.batch import TOLD, Batch, DeadLetter, Line
 from cloud.commands.table import keep_replies
 from cloud.database import connect
 from shared import codec
@@ -35,7 +35,7 @@ class Store:
     def keep(self, batch: Batch, at_ns: int) -> None:
         """What a batch taught beside its points, in one transaction. `at_ns`: when it arrived."""
         with self.db:
-            for name in ("status", "reported", "stock"):
+            for name in TOLD:
                 self.db.executemany(
                     f"INSERT INTO machine (machine, {name}, {name}_ns) VALUES (?, ?, ?) "  # noqa: S608  # names above
                     f"ON CONFLICT (machine) DO UPDATE SET "
