@@ -219,11 +219,14 @@ class Stock(Frozen):
 
 
 class TubeLevel(Frozen):
-    """All tubes of one coin together."""
+    """All tubes of one coin together.
+
+    `capacity`: no changer says it; None until a tube was full, when its count was the capacity.
+    """
 
     coin_minor: Annotated[int, Field(ge=1, le=MAX_INT)]
     count: Count
-    capacity: Count
+    capacity: Count | None = None
     full: bool
 
 

@@ -1,0 +1,47 @@
+"""A machine's health between its core and its cloud: what was heard, and whether it is time to say it."""
+
+from collections.abc import Callable
+
+from edge.health.link import LinkTimes
+from edge.health.pace import Pace
+from edge.health.report import lockouts, open_faults, report, since
+from edge.health.seen import Fault, Seen
+from edge.sale.state import State
+from edge.sale.step import Machine
+from shared.messages import Health
+
+
+class HealthDesk:
+    """`disk_free_mb`: looked at when a report is made."""
+
+    def __init__(self, disk_free_mb: Callable[[], int | None]) -> None:
+        self._disk_free_mb = disk_free_mb
+        self.seen = Seen()
+        self.link = LinkTimes()
+        self._pace = Pace()
+        self._faults: dict[Fault, float] = {}
+
+    def connected(self, now_s: float) -> None:
+        self.link.connected(now_s)
+        self._pace.connected()
+
+    def handled(self, event: object, state: State, now_s: float) -> None:
+        """`state`: after the event."""
+        self.seen.heard(event, now_s)
+        self._faults = since(self._faults, open_faults(state, self.seen), now_s)
+
+    def due(
+        self, machine: Machine, state: State, wall_ns: int, now_s: float, *, synced: bool
+    ) -> Health | None:
+        """What is to be said now, while connected. `synced`: the wall clock can be trusted."""
+        urgent = (self.seen.door, lockouts(state), tuple(self._faults))
+        if not self._pace.look(urgent, now_s):
+            return None
+        faults, disk_free_mb = self._faults, self._disk_free_mb()
+        health = report(
+            machine, state, self.seen, self.link, faults, disk_free_mb, wall_ns, now_s, synced=synced
+        )
+        return health if self._pace.says(health, urgent, now_s) else None
+
+    def next_look_s(self) -> float | None:
+        return None if self.link.up_s is None else self._pace.next_look_s()
