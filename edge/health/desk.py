@@ -20,6 +20,7 @@ class HealthDesk:
         self.link = LinkTimes()
         self._pace = Pace()
         self._faults: dict[Fault, float] = {}
+        self.temperatures: dict[str, float] = {}  # degrees Celsius by sensor
 
     def connected(self, now_s: float) -> None:
         self.link.connected(now_s)
@@ -28,6 +29,7 @@ class HealthDesk:
     def handled(self, event: object, state: State, now_s: float) -> None:
         """`state`: after the event."""
         self.seen.heard(event, now_s)
+        self.temperatures = self.seen.temperatures(now_s)
         self._faults = since(self._faults, open_faults(state, self.seen), now_s)
 
     def due(

@@ -41,11 +41,12 @@ class Pace:
         return now_s >= self._look_s
 
     def says(self, health: Health, urgent: object, now_s: float) -> bool:
-        if self._changed(health, urgent, now_s):
+        news = self._changed(health, urgent, now_s)
+        if news:
             self._said, self._said_s, self._urgent = health, now_s, urgent
         steps_s = (now_s + QUIET_S, self._said_s + MONEY_S, self._said_s + REPEAT_S)
         self._look_s = min(step_s for step_s in steps_s if step_s > now_s)
-        return self._said is health
+        return news
 
     def _changed(self, health: Health, urgent: object, now_s: float) -> bool:
         said, silent_s = self._said, now_s - self._said_s
