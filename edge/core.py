@@ -88,7 +88,7 @@ class Core:
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
         self._fitted = machine
         self.outbox = Outbox(rng)
-        self.health = HealthDesk(disk_free_mb)
+        self.health = HealthDesk(machine, disk_free_mb)
         self.lineage = Lineage(journal, watermark_wait_s)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
@@ -283,8 +283,7 @@ class Core:
             self._said_owed = False
             self._published.pop(topics.STATUS.name, None)  # tells the cloud that nothing is on its way
             self._told = None
-        synced = now.trust == "synced"
-        health = self.health.due(self._fitted, self.state, now.wall_ns, now.monotonic_s, synced=synced)
+        health = self.health.due(self.state, now.wall_ns, now.monotonic_s, synced=now.trust == "synced")
         if health is not None:
             commands.append(self._publish(topics.HEALTH, health.model_dump_json(exclude_none=True).encode()))
         told = (self.state, self._refused, self._config_refused)

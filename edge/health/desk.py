@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from edge.health.link import LinkTimes
 from edge.health.pace import Pace
-from edge.health.report import lockouts, open_faults, report, since
+from edge.health.report import alarms, lockouts, open_faults, report, since
 from edge.health.seen import Fault, Seen
 from edge.sale.state import State
 from edge.sale.step import Machine
@@ -12,9 +12,10 @@ from shared.messages import Health
 
 
 class HealthDesk:
-    """`disk_free_mb`: looked at when a report is made."""
+    """`machine`: as it is fitted; `disk_free_mb`: looked at when a report is made."""
 
-    def __init__(self, disk_free_mb: Callable[[], int | None]) -> None:
+    def __init__(self, machine: Machine, disk_free_mb: Callable[[], int | None]) -> None:
+        self._machine = machine
         self._disk_free_mb = disk_free_mb
         self.seen = Seen()
         self.link = LinkTimes()
@@ -32,18 +33,20 @@ class HealthDesk:
         self.temperatures = self.seen.temperatures(now_s)
         self._faults = since(self._faults, open_faults(state, self.seen), now_s)
 
-    def due(
-        self, machine: Machine, state: State, wall_ns: int, now_s: float, *, synced: bool
-    ) -> Health | None:
+    def due(self, state: State, wall_ns: int, now_s: float, *, synced: bool) -> Health | None:
         """What is to be said now, while connected. `synced`: the wall clock can be trusted."""
-        urgent = (self.seen.door, lockouts(state), tuple(self._faults))
+        urgent = (self.seen.door, lockouts(state), alarms(state), tuple(self._faults))
         if not self._pace.look(urgent, now_s):
             return None
-        faults, disk_free_mb = self._faults, self._disk_free_mb()
-        health = report(
-            machine, state, self.seen, self.link, faults, disk_free_mb, wall_ns, now_s, synced=synced
-        )
+        health = self.report(state, wall_ns, now_s, synced=synced)
         return health if self._pace.says(health, urgent, now_s) else None
+
+    def report(self, state: State, wall_ns: int, now_s: float, *, synced: bool) -> Health:
+        return report(
+            *(self._machine, state, self.seen, self.link, self._faults),
+            *(self._disk_free_mb(), wall_ns, now_s),
+            synced=synced,
+        )
 
     def next_look_s(self) -> float | None:
         return None if self.link.up_s is None else self._pace.next_look_s()

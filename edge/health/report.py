@@ -66,6 +66,13 @@ def lockouts(state: State) -> tuple[str, ...]:
     return (*(("all",) if state.cabinet.locked else ()), *groups)
 
 
+def alarms(state: State) -> tuple[tuple[str, str], ...]:
+    """Groups that are too warm or too cold now, by what their lockouts go by."""
+    return tuple(
+        (name, climate.trouble) for name, climate in state.cabinet.climate.items() if climate.trouble
+    )
+
+
 def open_faults(state: State, seen: Seen) -> Iterator[Fault]:
     """Trouble that lasts, by the names that its records have."""
     for device, reason in (
@@ -88,8 +95,10 @@ def since(before: Mapping[Fault, float], faults: Iterable[Fault], now_s: float) 
 
 
 def _known(amount: int, *, there: bool) -> int | None:
-    """Money is told wherever it is, also in a device that does not answer or is not set up any more."""
-    return amount if there or amount else None
+    """Money is told wherever it is, also in a device that does not answer or is not set up any more. In a
+    payout, counts that are in doubt may be below what was taken out.
+    """
+    return max(0, amount) if there or amount else None
 
 
 def _clock(state: State, *, synced: bool) -> Literal["synced", "estimated", "unknown"]:

@@ -35,7 +35,7 @@ class TubesSeen:
 
     def levels(self, state: State) -> Iterator[TubeLevel]:
         """One a coin: types of one value are one coin to whoever fills them."""
-        counts = tube_counts(state)
+        counts = [max(0, count) for count in tube_counts(state)]  # as of the whole: edge/health/report.py
         types: dict[int, list[int]] = {}
         for coin, value_minor in enumerate(state.values_minor[: len(counts)]):
             if coin in self._fitted and value_minor:

@@ -5,7 +5,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.health.desk import HealthDesk
-from edge.health.report import report
 from edge.sale import card_events as cev
 from edge.sale import events as ev
 from edge.sale import operator_events as op
@@ -27,7 +26,7 @@ class Cabinet:
 
     def __init__(self, machine: Machine = BARE) -> None:
         self.machine = machine
-        self.desk = HealthDesk(lambda: None)
+        self.desk = HealthDesk(machine, lambda: None)
         prices = PriceList(version=0, currency="EUR", prices={"A1": 150})
         self.state = State(prices=prices, stock={"A1": 9})
         self.now_s = 0.0
@@ -42,11 +41,7 @@ class Cabinet:
 
     def health(self, *, synced: bool = True, ahead_ns: int = 0) -> Health:
         wall_ns = START_NS + round(self.now_s * 10**9) + ahead_ns
-        desk = self.desk
-        return report(
-            *(self.machine, self.state, desk.seen, desk.link, desk._faults, None, wall_ns, self.now_s),
-            synced=synced,
-        )
+        return self.desk.report(self.state, wall_ns, self.now_s, synced=synced)
 
 
 CHANGER = ev.ChangerReady((10, 50, 200), (4, 7, 0), fitted=frozenset({0, 1}))
@@ -86,8 +81,8 @@ def test_money_in_a_device_that_is_gone_is_still_told() -> None:
     s = Cabinet(FULL).feed(CHANGER, VALIDATOR, ev.BillIn(0, 500, ev.BillRoute.CASHBOX))
     s.feed(ev.BillsLost("silent"), ev.ChangerLost("silent"))
     assert (s.health().stacker_minor, s.health().stacker_notes, s.health().tubes_minor) == (500, 1, 390)
-    s.machine = BARE
-    assert s.health().stacker_minor == 500
+    after = HealthDesk(BARE, lambda: None).report(s.state, START_NS, s.now_s, synced=True)
+    assert (after.stacker_minor, after.stacker_notes) == (500, 1), "taken out of the settings, not emptied"
 
 
 def test_a_tube_shows_what_it_takes_when_it_is_full() -> None:
@@ -171,9 +166,7 @@ def money_minor(health: Health) -> int:
 
 
 def told(floor: Floor, desk: HealthDesk) -> Health:
-    return report(
-        *(floor.machine, floor.state, desk.seen, desk.link, {}, None, START_NS, floor.now_s), synced=True
-    )
+    return desk.report(floor.state, START_NS, floor.now_s, synced=True)
 
 
 @settings(max_examples=60, deadline=None)
@@ -181,7 +174,8 @@ def told(floor: Floor, desk: HealthDesk) -> Health:
 def test_the_money_in_a_health_is_what_the_records_say_and_what_a_bag_must_hold(
     seed: int, policy: Policy
 ) -> None:
-    floor, desk = opened(seed, policy), HealthDesk(lambda: None)
+    floor = opened(seed, policy)
+    desk = HealthDesk(floor.machine, lambda: None)
     desk.handled(ev.ChangerReady(COINS, floor.state.tubes, frozenset(range(5))), floor.state, floor.now_s)
     for _ in range(40):
         walk(floor, 1)
@@ -200,6 +194,6 @@ def test_such_walks_have_money_in_every_place() -> None:
     for seed in range(20):
         floor = opened(seed)
         walk(floor, 40)
-        said = told(floor, HealthDesk(lambda: None)).model_dump()
+        said = told(floor, HealthDesk(floor.machine, lambda: None)).model_dump()
         found |= {name for name, value in said.items() if name.endswith("_minor") and value}
     assert found == {"cashbox_minor", "stacker_minor", "recycler_minor", "tubes_minor"}

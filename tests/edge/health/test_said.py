@@ -12,8 +12,8 @@ from edge.core import Core
 from edge.link_events import Command, Connected, CoreEvent, Disconnected, PubAcked, Publish, Wake
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
-from edge.sale.step import Machine
-from edge.sale.visit_events import DoorChanged
+from edge.sale.step import Machine, ProductGroup
+from edge.sale.visit_events import DoorChanged, TemperatureRead
 from edge.store.journal import Journal
 from shared import topics
 from shared.clock import Now
@@ -59,7 +59,8 @@ class Line:
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
     slots = (SlotSetting("A1", "cola", 200, 200),)
-    machine = Machine({"A1": "cola"}, "test", items={"A1": 1})
+    groups = {"fresh": ProductGroup(("A1",), "board", 0, 80, 1_800.0)}
+    machine = Machine({"A1": "cola"}, "test", items={"A1": 1}, groups=groups)
     prices = PriceList(version=0, currency="EUR", prices={"A1": 100})
     with Journal(tmp_path / "journal.db", "m1") as journal:
         made = Line(Core(journal, machine, slots, prices, random.Random(1), disk_free_mb=lambda: 321))
@@ -99,12 +100,24 @@ def test_an_opened_door_is_said_at_once_and_the_core_wakes_for_what_waits(line: 
     assert closed["door_open"] is False
 
 
+def test_food_that_gets_warm_is_said_at_once_and_not_each_degree(line: Line) -> None:
+    line.feed(ONLINE, TemperatureRead("board", 40))
+    line.wait(70)
+    assert line.feed(TemperatureRead("board", 50)) == []
+    line.wait(70)
+    (said,) = line.feed(TemperatureRead("board", 90))
+    assert said["temperatures"] == {"board": 9.0}
+    assert line.feed(TemperatureRead("board", 120)) == []
+
+
 def test_a_sale_a_minute_costs_less_than_half_again_as_much(line: Line) -> None:
     line.feed(ONLINE)
     before = [line.sent_bytes(health=health) for health in (False, True)]
     for _ in range(60):
-        line.feed(*SALE)
-        line.wait(60)
+        line.feed(TemperatureRead("board", 40), *SALE)
+        line.wait(30)
+        line.feed(TemperatureRead("board", 50))
+        line.wait(30)
     sales, health = (
         line.sent_bytes(health=is_health) - bytes_before
         for is_health, bytes_before in zip((False, True), before, strict=True)
