@@ -1,9 +1,9 @@
 """When the health is said again. Pure: time is an argument.
 
 At once when door, lockouts, temperature alarms or lasting faults changed, though never twice within
-AT_ONCE_GAP_S: a contact that bounces must not fill a metered SIM. After QUIET_S when anything else changed that
-an operator acts on; after MONEY_S when only counts of money did, as they do with each sale; and after REPEAT_S
-whatever happened, which is the history of temperatures.
+AT_ONCE_GAP_S: a contact that bounces must not fill a metered SIM. After QUIET_S when anything else changed
+that an operator acts on; after MONEY_S when only counts of money did, as they do with each sale; and after
+REPEAT_S whatever happened, which is the history of temperatures.
 """
 
 from typing import Final

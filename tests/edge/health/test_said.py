@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from edge.core import Core
-from edge.link_events import Command, Connected, CoreEvent, Disconnected, PubAcked, Publish, Wake
+from edge.link_events import Command, Connected, CoreEvent, Disconnected, Inbound, PubAcked, Publish, Wake
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
 from edge.sale.step import Machine, ProductGroup
 from edge.sale.visit_events import DoorChanged, TemperatureRead
 from edge.store.journal import Journal
-from shared import topics
+from shared import codec, topics
 from shared.clock import Now
-from shared.messages import Health, PriceList
+from shared.messages import Health, PriceList, Receipt
 
 ONLINE = Connected(session_present=False, max_packet_bytes=None)
 CHANGER = ev.ChangerReady((50, 100), (9, 0), frozenset({0}))
@@ -79,6 +79,7 @@ def test_each_connection_begins_with_a_whole_health(line: Line) -> None:
     line.now_s = 30.0
     (again,) = line.feed(ONLINE)
     assert (again["link"]["reconnects_24h"], again["door_open"]) == (1, True)
+    assert len(line.feed(Disconnected("cut"), ONLINE)) == 1, "though nothing changed"
 
 
 def test_the_topic_is_retained_and_asks_for_no_acknowledgement_of_ours(line: Line) -> None:
@@ -93,6 +94,8 @@ def test_an_opened_door_is_said_at_once_and_the_core_wakes_for_what_waits(line: 
     (said,) = line.feed(DoorChanged(open=True))
     assert said["door_open"] is True
     assert line.feed(DoorChanged(open=False)) == []
+    receipt = Receipt(epoch=line.core.journal.epoch, stored=((1, line.core.journal.last_seq),))
+    line.feed(Inbound(topics.RECEIPT.of("m1"), codec.pack(receipt.model_dump())))
     wake_s = line.core.next_wake_s()
     assert wake_s is not None
     assert wake_s <= line.now_s + 5.0
