@@ -1,14 +1,17 @@
 """A machine's health between its core and its cloud: what was heard, and whether it is time to say it."""
 
 from collections.abc import Callable
+from typing import Final
 
 from edge.health.link import LinkTimes
 from edge.health.pace import Pace
-from edge.health.report import alarms, lockouts, open_faults, report, since
+from edge.health.report import alarms, lockouts, open_faults, report, since, starting
 from edge.health.seen import Fault, Seen
 from edge.sale.state import State
 from edge.sale.step import Machine
 from shared.messages import Health
+
+START_LIMIT_S: Final = 10.0  # for devices that start with the program
 
 
 class HealthDesk:
@@ -20,12 +23,14 @@ class HealthDesk:
         self.seen = Seen()
         self.link = LinkTimes()
         self._pace = Pace()
+        self._first_s = 0.0  # when the first one of a connection is said at the latest
         self._faults: dict[Fault, float] = {}
         self.temperatures: dict[str, float] = {}  # degrees Celsius by sensor
 
     def connected(self, now_s: float) -> None:
         self.link.connected(now_s)
         self._pace.connected()
+        self._first_s = now_s + START_LIMIT_S
 
     def handled(self, event: object, state: State, now_s: float) -> None:
         """`state`: after the event."""
@@ -35,6 +40,8 @@ class HealthDesk:
 
     def due(self, state: State, wall_ns: int, now_s: float, *, synced: bool) -> Health | None:
         """What is to be said now, while connected. `synced`: the wall clock can be trusted."""
+        if starting(state) and self._pace.next_look_s() is None and now_s < self._first_s:
+            return None  # what devices will have told in a moment is not said to be missing
         urgent = (self.seen.door, lockouts(state), alarms(state), tuple(self._faults))
         if not self._pace.look(urgent, now_s):
             return None
@@ -49,4 +56,7 @@ class HealthDesk:
         )
 
     def next_look_s(self) -> float | None:
-        return None if self.link.up_s is None else self._pace.next_look_s()
+        if self.link.up_s is None:
+            return None
+        look_s = self._pace.next_look_s()
+        return self._first_s if look_s is None else look_s

@@ -30,6 +30,7 @@ class Pace:
         self._said = None
 
     def next_look_s(self) -> float | None:
+        """None: nothing was said on this connection."""
         return None if self._said is None else self._look_s
 
     def look(self, urgent: object, now_s: float) -> bool:

@@ -60,6 +60,12 @@ def report(
     )
 
 
+def starting(state: State) -> bool:
+    """A device that is fitted has not told yet whether it is there."""
+    reasons = (state.changer, state.validator, state.board, *(r.reason for r in state.readers.values()))
+    return STARTING in reasons
+
+
 def lockouts(state: State) -> tuple[str, ...]:
     """`all` where the operator locked the machine, and the groups that were too warm for too long."""
     groups = (name for name, climate in state.cabinet.climate.items() if climate.lockout)

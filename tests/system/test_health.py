@@ -33,7 +33,7 @@ def healths(broker: Broker) -> Iterator[list[dict[str, Any]]]:
         client.loop_stop()
 
 
-def test_an_opened_door_tells_the_cloud_all_that_the_hardware_holds(tmp_path: Path) -> None:
+def test_a_machine_that_is_back_tells_the_cloud_all_that_the_hardware_holds(tmp_path: Path) -> None:
     with (
         Broker(tmp_path / "mosquitto") as broker,
         healths(broker) as heard,
@@ -48,8 +48,10 @@ def test_an_opened_door_tells_the_cloud_all_that_the_hardware_holds(tmp_path: Pa
         eventually(lambda: machine.status()["credit_minor"] == 200)
         machine.press("B1")
         eventually(lambda: machine.status()["sales"] == 1 and machine.status()["phase"] == "idle")
+        link.cut()
         machine.board.door_open = True
-
+        eventually(lambda: machine.status()["visit"])
+        link.restore()
         said = eventually(lambda: next((one for one in heard if one.get("door_open")), None))
         assert said is not None
         float_minor = sum(n * value for n, value in zip(TUBES, COINS_MINOR, strict=False))
@@ -65,5 +67,6 @@ def test_an_opened_door_tells_the_cloud_all_that_the_hardware_holds(tmp_path: Pa
         assert said["temperatures"] == {"board": 6.0}
         assert "recycler_minor" not in said
         assert said["disk_free_mb"] > 0
+        assert said["link"]["reconnects_24h"] >= 1
         assert machine.status()["temperatures"] == {"board": 6.0}
         eventually(lambda: machine.status()["round_trip_ms"])

@@ -82,6 +82,20 @@ def test_each_connection_begins_with_a_whole_health(line: Line) -> None:
     assert len(line.feed(Disconnected("cut"), ONLINE)) == 1, "though nothing changed"
 
 
+def test_the_first_health_waits_for_devices_that_start_but_not_for_those_that_are_not_there(
+    line: Line,
+) -> None:
+    line.feed(ev.Booted("boot"))
+    assert line.feed(ONLINE) == []
+    line.feed(ev.BoardReady())
+    (said,) = line.feed(CHANGER)
+    assert said["tubes"]
+    line.feed(ev.Booted("boot"))
+    assert line.feed(ONLINE) == []
+    (late,) = line.wait(10)
+    assert late["cashbox_minor"] == 0
+
+
 def test_the_topic_is_retained_and_asks_for_no_acknowledgement_of_ours(line: Line) -> None:
     line.feed(ONLINE)
     (said,) = [m for m in line.sent if m.topic == topics.HEALTH.of("m1")]
