@@ -66,7 +66,7 @@ def _plain(health: Health) -> tuple[object, ...]:
         health.locked_slots,
         health.change_low,
         health.clock,
-        tuple((tube.coin_minor, tube.full) for tube in health.tubes),
+        tuple(tube.coin_minor for tube in health.tubes),
         tuple(health.temperatures),
         health.stacker_minor is None,
         health.recycler_minor is None,

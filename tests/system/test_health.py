@@ -30,6 +30,7 @@ def healths(broker: Broker) -> Iterator[list[dict[str, Any]]]:
     try:
         yield heard
     finally:
+        client.disconnect()
         client.loop_stop()
 
 
