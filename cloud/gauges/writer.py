@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _SECOND_NS: Final = 10**9
 PERIOD_S: Final = 15.0
+LOOK_S: Final = 1.0  # how soon a process that takes the desk begins
 RECENT_NS: Final = 60 * _SECOND_NS  # so old the counts of the last day may be
 USUAL_NS: Final = HOUR_NS
 ASKED_AT_ONCE: Final = 25  # machines whose usual sales are asked for in one look
@@ -195,7 +196,7 @@ async def write_gauges(
     """
     while True:
         if not has_desk():
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(LOOK_S)
             continue
         broker = BrokerLink(watch.is_well(Part.BROKER), watch.monotonic_s() - watch.broker_since_s())
         try:
