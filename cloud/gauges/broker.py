@@ -35,6 +35,10 @@ class BrokerFigures:
                 self._said[topic] = number
         return True
 
+    @property
+    def is_whole(self) -> bool:
+        return len(self._said) == len(TOPICS)
+
     def forget(self) -> None:
         """The connection is gone; nothing is known any more."""
         self._said.clear()

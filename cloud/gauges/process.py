@@ -27,7 +27,7 @@ from shared.topics import CLOUD_USERS
 
 _log = logging.getLogger(__name__)
 PERIOD_S: Final = 15.0
-FIRST_S: Final = 2.0  # so long it may take to have the desk, and to hear the broker's figures
+LOOK_S: Final = 0.5
 WORKERS: Final = 64  # that have a number of their own
 
 
@@ -120,7 +120,10 @@ async def write_process(
     `oldest_dirty_ns` may raise sqlite3.OperationalError: then this point is left out.
     """
     started_ns = wall_ns()
-    await asyncio.sleep(FIRST_S)
+    looks = round(PERIOD_S / LOOK_S)
+    while looks and not figures.is_whole:  # so that the first point has the desk's name, and the broker's too
+        await asyncio.sleep(LOOK_S)
+        looks -= 1
     while True:
         try:
             own = cloud_line(watch, name(), started_ns, wall_ns(), oldest_dirty_ns())

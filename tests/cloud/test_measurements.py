@@ -49,7 +49,7 @@ def everything(folder: Path) -> Iterator[str]:
         yield from (line for line in site.lines if not line.startswith("sale"))
         (known,) = site.fleet.read()
         assert known.stock is not None
-        link = site.gauges._link(known, site.gauges._look(NOW_NS, ALWAYS))
+        link = site.gauges._link(known, site.gauges._look(NOW_NS, ALWAYS, NOW_NS))
         times = {"now_ns": NOW_NS, "as_of_ns": NOW_NS, "offset_s": 0}
         rows = [machine_row(known, link, usual, Recent(1, 2, 3), **times)]
         rows += [*slot_rows("m1", known.stock, usual, NOW_NS), *tube_rows("m1", HEALTH, usual, NOW_NS)]

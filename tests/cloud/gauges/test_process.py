@@ -130,7 +130,7 @@ def test_without_a_readable_certificate_there_is_a_number_of_the_folder(tmp_path
 
 
 def test_points_come_every_period_whether_something_changed_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "FIRST_S", 0.0)
+    monkeypatch.setattr(process, "LOOK_S", 0.001)
     monkeypatch.setattr(process, "PERIOD_S", 0.001)
 
     class Enough:
