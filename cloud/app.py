@@ -114,7 +114,7 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
             group = settings.share_group or figures.share_group()
             shared = [(f"$share/{group}/{topic.filter}", topic.qos) for topic in _SHARED]
-            gauges = Gauges(fleet, thread=gauging, gone=register.denied)
+            gauges = Gauges(fleet, settings.reports.zone, gauging, register.denied)
 
             def has_desk() -> bool:
                 return seat is not None and seat.is_ours
@@ -125,7 +125,12 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
                     keep_rollups(rollups, dirty, influx, settings.reports.zone),
                     write_gauges(gauges, unwatched, has_desk, watch, time.time_ns),
                     write_process(
-                        unwatched, watch, lambda: "desk" if has_desk() else worker_name, broker, time.time_ns
+                        unwatched,
+                        watch,
+                        lambda: "desk" if has_desk() else worker_name,
+                        broker,
+                        time.time_ns,
+                        dirty.oldest_ns,
                     ),
                 )
             )
