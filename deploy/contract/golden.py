@@ -1,8 +1,8 @@
 """Write the golden bytes that are missing: python -m deploy.contract.golden
 
 `tests/golden/KIND.vN.msgpack.hex` has the bytes on the wire of one example, `KIND.vN.json` what they say;
-where the wire is JSON itself there is only the latter. What is there is never written again: those bytes are in
-journals and archives for years, and every version reads them.
+where the wire is JSON itself there is only the latter. What is there is never written again: those bytes are
+in journals and archives for years, and every version reads them.
 """
 
 import json

@@ -30,8 +30,8 @@ _RECORDS: Final = """\
 ## Records
 
 Messages on `sale` and `event` are lists of 1 to 100 records. A record is a map: what every record has, and
-the fields of its kind. Machine, epoch and seq name it for ever. It comes again, unchanged, until a receipt names
-it, so count each name once.
+the fields of its kind. Machine, epoch and seq name it for ever. It comes again, unchanged, until a receipt
+names it, so count each name once.
 
 """
 _COMMANDS: Final = """\
