@@ -49,8 +49,8 @@ def dead_letters(context: click.Context, limit: int, *, as_json: bool) -> None:
 def retry(settings: CloudSettings, codes: Sequence[str], machines: Sequence[str], *, as_json: bool) -> None:
     """Judge dead letters again, after an upgrade: what this version can read is stored, and its letter ends.
 
-    `vend-cloud run` may go on; it tells the machines, which still keep these records as refused. What is still
-    bad stays a dead letter, which is no error. Letters with the code `revoked` always stay.
+    `vend-cloud run` may go on; it tells the machines, which still keep these records as refused. What is
+    still bad stays a dead letter, which is no error. Letters with the code `revoked` always stay.
     """
     with (
         said(),

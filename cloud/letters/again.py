@@ -1,8 +1,8 @@
 """Dead letters judged again with today's models: what is good now goes the way of everything that arrives.
 
-Contract: a letter ends in the transaction that notes its records as stored, after InfluxDB has them; killed at
-any point and called again it goes on, and what is written twice is the same point. What is still bad stays as it
-is. Letters with the code `revoked` stay, too: whoever sent them was not trusted then.
+Contract: a letter ends in the transaction that notes its records as stored, after InfluxDB has them; killed
+at any point and called again it goes on, and what is written twice is the same point. What is still bad stays
+as it is. Letters with the code `revoked` stay, too: whoever sent them was not trusted then.
 """
 
 import sqlite3

@@ -1,7 +1,7 @@
 """Receipts for records that were refused once and are stored now: machines keep those until they hear of it.
 
-A receipt that gets lost leaves a record parked in its machine, which harms nothing: `vend-cloud command MACHINE
-resend FROM..TO` makes it ask again.
+A receipt that gets lost leaves a record parked in its machine, which harms nothing: `vend-cloud command
+MACHINE resend FROM..TO` makes it ask again.
 """
 
 import asyncio

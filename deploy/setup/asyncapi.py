@@ -33,7 +33,7 @@ A field may be added within a version, so pass over those that you do not know. 
 too. Anything else raises `v`.
 
 A record is named by machine, epoch and seq for ever. It comes again, unchanged, until a receipt names it:
-whoever reads records counts each name once. Payloads may be up to 256 KB.
+whoever reads records counts each name once. messages.md has the limits that every version keeps to.
 """
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from deploy.contract import schemas
 from deploy.contract.glossary import unit
 from deploy.contract.kinds import KINDS, RECORD_TOPICS, Kind
-from shared import commands, records
+from shared import codec, commands, records
 from shared.topics import TOPICS, Direction
 
 _HEAD: Final = """\
@@ -20,6 +20,10 @@ nothing of ours installed: [clients.md](clients.md).
 What is in msgpack decodes to the fields below; the others are JSON as they stand. Money is a whole number of
 the currency's minor units (cents), times are nanoseconds since 1970, UTC. Integers have up to 63 bits. Pass
 over fields, kinds and topics that you do not know: they may be added. Anything else raises `v`.
+
+Every version keeps to these limits, because a message beyond them is not read at all: {bytes} KB a message;
+in msgpack maps with text for keys, {array} items a list, {map} fields a map, {text} bytes a text, {bin} bytes
+a bin, {depth} levels, finite numbers, no ext types, no key twice.
 
 ## Topics
 
@@ -58,7 +62,15 @@ _UNITS: Final = {
 
 
 def text() -> str:
-    return "\n".join((_HEAD + "\n".join(_topics()), *_body())).rstrip("\n") + "\n"
+    head = _HEAD.format(
+        bytes=codec.MAX_MESSAGE_BYTES // 1024,
+        array=f"{codec.MAX_ARRAY:,}",
+        map=f"{codec.MAX_MAP:,}",
+        text=f"{codec.MAX_STR:,}",
+        bin=f"{codec.MAX_BIN:,}",
+        depth=codec.MAX_DEPTH,
+    )
+    return "\n".join((head + "\n".join(_topics()), *_body())).rstrip("\n") + "\n"
 
 
 def _topics() -> Iterator[str]:
