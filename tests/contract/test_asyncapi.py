@@ -7,18 +7,22 @@ from typing import Any
 
 import fastjsonschema
 import pytest
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from deploy.contract import glossary, schemas
 from deploy.contract.kinds import KINDS, RECORD_TOPICS, Kind
 from deploy.setup import asyncapi, messages_doc
+from edge.link_events import Disconnected, Inbound, Publish
 from edge.outbox import MAX_RECORDS
+from edge.store.journal import Journal
 from shared import topics
+from tests.contract import described
 from tests.contract.asyncapi_rules import SCHEMA_KEYWORDS, Document
+from tests.contract.described import DOCUMENT, judge
+from tests.contract.edge import ONLINE, Edge
+from tests.contract.later import told
 
 DOCS = Path(__file__).parents[2] / "docs"
-DOCUMENT: Any = yaml.safe_load((DOCS / "asyncapi.yaml").read_text(encoding="utf-8"))
 RECORDS = [kind for kind in KINDS if kind.topic in RECORD_TOPICS]
 
 
@@ -150,33 +154,28 @@ def test_every_kind_says_what_it_is(kind: Kind) -> None:
 # ---- true
 
 
-def judge(payload: dict[str, Any]) -> Callable[[object], object]:
-    """A schema of the document, as other programs would use it."""
-    made: Callable[[object], object] = fastjsonschema.compile(
-        {**payload, "components": DOCUMENT["components"]}, formats={"binary": ".*"}
-    )
-    return made
+def of(message: str) -> Callable[[object], object]:
+    return judge(DOCUMENT["components"]["messages"][message]["payload"]["$ref"].rpartition("/")[2])
 
 
 @pytest.mark.parametrize("name", DOCUMENT["components"]["messages"])
 def test_examples_are_what_their_schemas_describe(name: str) -> None:
     message = DOCUMENT["components"]["messages"][name]
     for example in message["examples"]:
-        judge(message["payload"])(example["payload"])
+        of(name)(example["payload"])
 
 
 def test_records_of_all_kinds_are_what_their_channel_describes() -> None:
     for topic in RECORD_TOPICS:
-        payload = DOCUMENT["components"]["messages"][topic.name]["payload"]
         records = [asyncapi.plain(kind) for kind in RECORDS if kind.topic is topic]
-        judge(payload)(records)
+        of(topic.name)(records)
         with pytest.raises(fastjsonschema.JsonSchemaValueException):
-            judge(payload)([])
+            of(topic.name)([])
 
 
 @pytest.mark.parametrize("kind", RECORDS, ids=lambda kind: kind.name)
 def test_what_the_cloud_refuses_is_not_described_either(kind: Kind) -> None:
-    check = judge(DOCUMENT["components"]["messages"][f"record.{kind.name}"]["payload"])
+    check = of(f"record.{kind.name}")
     good = asyncapi.plain(kind)
     check({**good, "later": "added"})
     required = DOCUMENT["components"]["schemas"][schemas.NAMES[kind.name]]["required"]
@@ -186,6 +185,23 @@ def test_what_the_cloud_refuses_is_not_described_either(kind: Kind) -> None:
     for wrong in ({"v": 2}, {"seq": 0}, {"epoch": "x"}, {"kind": "mood"}, {"at_ns": 1.5}):
         with pytest.raises(fastjsonschema.JsonSchemaValueException):
             check({**good, **wrong})
+
+
+def test_a_machine_says_what_is_described(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.db", "m1") as journal:
+        edge = Edge(journal)
+        edge.hear(
+            *(Inbound(topic.of("m1"), wire) for topic, wire in told(edge, dict)), Disconnected("cut"), ONLINE
+        )
+        said = [command for command in edge.said if isinstance(command, Publish)]
+        will = edge.core.status(online=False).model_dump_json().encode()
+    names = {message.topic.rpartition("/")[2] for message in said}
+    assert names >= {"status", "reported", "stock", "event", "reply"}
+    for message in said:
+        described.check(message.topic, message.payload)
+        with pytest.raises(fastjsonschema.JsonSchemaValueException):
+            described.check(message.topic, b"[]" if message.payload[:1] == b"{" else b"\x80")
+    described.check("vend/v1/m1/status", will)
 
 
 def test_the_number_of_records_in_a_message_is_what_machines_keep_to() -> None:
