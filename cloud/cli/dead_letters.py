@@ -24,6 +24,8 @@ from cloud.store import Store
 def dead_letters(context: click.Context, limit: int, *, as_json: bool) -> None:
     """Messages and records that could not be stored, and why."""
     if context.invoked_subcommand is not None:
+        if as_json:
+            raise click.UsageError(f"--json belongs behind {context.invoked_subcommand}")
         return
     with store(context.obj) as opened:
         rows = opened.dead_letters(limit)

@@ -3,14 +3,14 @@
 import json
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import fastjsonschema
 import msgpack
-import yaml
 
-DOCUMENT: Any = yaml.safe_load((Path(__file__).parents[2] / "docs/asyncapi.yaml").read_text(encoding="utf-8"))
+from deploy.setup.asyncapi import asyncapi
+
+DOCUMENT: Any = asyncapi()  # a test holds the file to it, and reads faster so
 
 
 @cache

@@ -7,6 +7,7 @@ from typing import Any
 
 import fastjsonschema
 import pytest
+import yaml
 from pydantic import BaseModel, ValidationError
 
 from deploy.contract import glossary, schemas
@@ -28,8 +29,9 @@ RECORDS = [kind for kind in KINDS if kind.topic in RECORD_TOPICS]
 
 def test_the_document_is_the_topic_table_and_the_models() -> None:
     how = "python -m deploy.setup.asyncapi > docs/asyncapi.yaml"
-    assert (DOCS / "asyncapi.yaml").read_text(encoding="utf-8") == asyncapi.text(), how
-    assert asyncapi.asyncapi() == DOCUMENT
+    written = (DOCS / "asyncapi.yaml").read_text(encoding="utf-8")
+    assert written == asyncapi.text(), how
+    assert yaml.safe_load(written) == DOCUMENT
 
 
 def test_the_page_is_the_topic_table_and_the_models() -> None:

@@ -174,6 +174,12 @@ def _of_any_version() -> topics.Topic:
     return replace(topics.REPORTED, model=Later)
 
 
+def test_json_in_the_wrong_place_is_said(system: System, machine: str) -> None:
+    system.live([arrived(machine, sale(machine, 1))])
+    done = system.call("dead-letters", "--json", "retry")
+    assert (done.exit_code, "behind retry" in done.output) == (2, True)
+
+
 def test_what_a_revoked_machine_sent_stays_where_it_is(system: System, machine: str) -> None:
     system.live([arrived(machine, sale(machine, 1))])
     with closing(Store(system.data / "store.db")) as store:
