@@ -37,6 +37,7 @@ from cloud.health import serving
 from cloud.identity.register import Register
 from cloud.influx import Influx
 from cloud.ingest import Ingest
+from cloud.letters.receipts import confirm_late
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import follow, publish_wanted
 from cloud.rollups.dirty import DirtyHours
@@ -73,6 +74,7 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         make(path)
         wanted = stack.enter_context(closing(connect(path)))
         following = stack.enter_context(closing(connect(path)))
+        late = stack.enter_context(closing(connect(path)))
         plans = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="plans"))
         commands = stack.enter_context(closing(CommandTable(path)))
         keeper = stack.enter_context(closing(Store(path)))
@@ -109,6 +111,7 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
                 partial(follow, db=following, thread=plans),
                 partial(send_commands, table=commands, wall_ns=time.time_ns),
                 partial(publish_watermarks, books=books),
+                partial(confirm_late, db=late),
                 partial(write_figures, database=influx, books=books, counts=counts, wall_ns=time.time_ns),
             )
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
