@@ -47,6 +47,7 @@ A message on `command` is an envelope; its `signed` is an order in msgpack: what
 """
 _TYPES: Final = {
     "integer": "integer",
+    "number": "number",
     "string": "text",
     "boolean": "true or false",
     "null": "null",
