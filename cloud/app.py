@@ -36,7 +36,7 @@ from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import follow, publish_wanted
 from cloud.rollups.dirty import DirtyHours
-from cloud.rollups.work import keep_rollups
+from cloud.rollups.work import SEAT, keep_rollups
 from cloud.store import Store
 from cloud.watch import Watch
 from cloud.watermarks import publish_watermarks
@@ -78,7 +78,7 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
         archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
         dirty = stack.enter_context(closing(DirtyHours(path)))
-        rollups = stack.enter_context(closing(Seat(settings.data_dir / "rollups.lock")))
+        rollups = stack.enter_context(closing(Seat(settings.data_dir / SEAT)))
         figures = stack.enter_context(closing(Store(path)))
         watch.metrics.read("prices_waiting", figures.waiting)
         watch.metrics.read("machines_online", figures.online)

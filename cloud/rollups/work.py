@@ -2,9 +2,9 @@
 
 Contract: an hour is taken off when a look finds nothing to write, so it is looked at again after it was
 written. Then rollups and records agreed at one moment, and whoever brings a later record marks the hour
-again: several may work at the same hours, on several computers too, and be killed at any point. Trouble is
-told, and the next round tries again. A round is short, and so is every step of it, because ingest shares the
-loop: an upload of a year's sales is worked off beside it.
+again. One process works on a data_dir, who has the seat; computers that share an InfluxDB may work at the
+same hours. All may be killed at any point. Trouble is told, and the next round tries again. A round is short,
+because ingest shares the loop: an upload of a year's sales is worked off beside it.
 """
 
 import asyncio
@@ -25,14 +25,16 @@ from cloud.rollups.sums import READ, ROLLUPS, Fields, Key, Sums, is_nothing, is_
 from shared.fields import MAX_INT
 
 _log = logging.getLogger(__name__)
+SEAT: Final = "rollups.lock"  # in data_dir
 PERIOD_S: Final = 5.0
 _ROUND_S: Final = 1.0  # of a period, the rest is ingest's
 _AT_ONCE: Final = 200
 _SEAT_S: Final = 1.0
 _WEEK_NS: Final = 7 * 24 * HOUR_NS
+_LONGEST_NS: Final = 64 * _WEEK_NS  # where nothing is
 
 
-class _Written:
+class Written:
     """The sales that this worker wrote last, by hour, where it looked at that in this round or the last."""
 
     def __init__(self) -> None:
@@ -58,7 +60,7 @@ async def keep_rollups(seat: Seat, dirty: DirtyHours, database: Database, zone: 
     """For ever, in one process of those on a data_dir."""
     while not seat.take():  # noqa: ASYNC110  # what is waited for is another process
         await asyncio.sleep(_SEAT_S)
-    written = _Written()
+    written = Written()
     while True:
         try:
             await _mark_past(dirty, database)
@@ -71,7 +73,7 @@ async def keep_rollups(seat: Seat, dirty: DirtyHours, database: Database, zone: 
 
 
 async def work_off(
-    dirty: DirtyHours, database: Database, zone: tzinfo, written: _Written, until_s: float
+    dirty: DirtyHours, database: Database, zone: tzinfo, written: Written, until_s: float
 ) -> None:
     """One round over what waits now. Raises the first QueryError, after the other hours.
 
@@ -96,9 +98,9 @@ async def work_off(
 async def finish(
     dirty: DirtyHours, database: Database, zone: tzinfo, tell: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Until none waits. `tell`: how many fewer they are."""
+    """Until none waits; for who has the seat. `tell`: how many fewer they are."""
     await _mark_past(dirty, database)
-    written = _Written()
+    written = Written()
     before = dirty.count()
     while before:
         await work_off(dirty, database, zone, written, math.inf)
@@ -107,19 +109,21 @@ async def finish(
         before = after
 
 
-async def _rewrite(dirty: Dirty, database: Database, zone: tzinfo, written: _Written) -> bool:
+async def _rewrite(at: Dirty, database: Database, zone: tzinfo, written: Written) -> bool:
     """Whether there was nothing to write."""
     is_done = True
-    for hour in hours_over(dirty.start_ns, dirty.start_ns + HOUR_NS, zone):
+    for hour in hours_over(at.start_ns, at.start_ns + HOUR_NS, zone):
         lines = await _differing(database, hour, written)
-        refused = await database.write(lines) if lines else {}
+        if not lines:
+            continue
+        refused = await database.write(lines)
         for index, reason in refused.items():
             _log.error("a rollup cannot be stored (%s): %s", reason, lines[index])
         is_done = is_done and len(refused) == len(lines)  # refused again and again, it would never end
     return is_done
 
 
-async def _differing(database: Database, hour: Hour, written: _Written) -> list[str]:
+async def _differing(database: Database, hour: Hour, written: Written) -> list[str]:
     """All of a machine where InfluxDB has other sales, or another worker may have written between: at first
     that is everything. Products come first: where the sales of a machine are right, its products are.
     """
@@ -193,9 +197,9 @@ async def hours_with_points(
     Rollups too: in another zone they stood at other times.
     """
     kinds = [(READ, "currency"), (ROLLUPS, "sales")]
-    at_ns = start_ns - start_ns % HOUR_NS
+    at_ns, step_ns = start_ns - start_ns % HOUR_NS, _WEEK_NS  # what InfluxDB keeps together
     while at_ns < end_ns:
-        stop_ns = min(at_ns + _WEEK_NS, end_ns)  # what InfluxDB keeps together
+        stop_ns = min(at_ns + step_ns, end_ns)
         hours: set[int] = set()
         for measurements, field in kinds:
             names = ", ".join(f'"{name}"' for name in measurements)
@@ -205,4 +209,4 @@ async def hours_with_points(
             )
             hours.update(row["time"] for row in rows)
         yield stop_ns, hours
-        at_ns = stop_ns
+        at_ns, step_ns = stop_ns, _WEEK_NS if hours else min(step_ns * 2, _LONGEST_NS)
