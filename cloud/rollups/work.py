@@ -26,8 +26,8 @@ from shared.fields import MAX_INT
 
 _log = logging.getLogger(__name__)
 SEAT: Final = "rollups.lock"  # in data_dir
-PERIOD_S: Final = 5.0
-_ROUND_S: Final = 1.0  # of a period, the rest is ingest's
+PERIOD_S: Final = 3.0
+_ROUND_S: Final = 0.5  # of a period, the rest is ingest's
 _AT_ONCE: Final = 200
 _SEAT_S: Final = 1.0
 _WEEK_NS: Final = 7 * 24 * HOUR_NS

@@ -15,11 +15,13 @@ import pytest
 
 from cloud import database
 from cloud.config import InfluxSettings
+from cloud.desk import Seat
 from cloud.influx import Influx, QueryError
+from cloud.rollups import work
 from cloud.rollups.dirty import DirtyHours
 from cloud.rollups.hours import HOUR_NS
 from cloud.rollups.sums import ALL
-from cloud.rollups.work import Written, finish, work_off
+from cloud.rollups.work import Written, finish, keep_rollups, work_off
 from deploy.demo.servers import Influx as InfluxServer
 from tests.cloud.rebuild.day import System, live_day
 from tests.cloud.records import START_NS, arrived, sale
@@ -231,3 +233,32 @@ def test_what_is_marked_again_while_it_is_read_stays_marked(system: System) -> N
         assert dirty.count() == 1
         dirty.done(dirty.waiting(9)[0])
         assert dirty.oldest_ns() is None
+
+
+def test_while_influx_is_away_it_waits_and_goes_on(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(work, "PERIOD_S", 0.01)
+    system.live([arrived("m1", sale("m1", 1))])
+
+    class Away(Database):
+        times = 0
+
+        async def query(self, influxql: str) -> list[dict[str, Any]]:
+            self.times += 1
+            if self.times < 5:
+                raise QueryError("InfluxDB does not answer")
+            return await self._influx.query(influxql)
+
+    async def run() -> None:
+        async with Influx(InfluxSettings(url=system.url, database=system.database)) as influx:
+            with (
+                closing(DirtyHours(system.data / "store.db")) as dirty,
+                closing(Seat(system.data / work.SEAT)) as seat,
+            ):
+                work_for_ever = asyncio.create_task(keep_rollups(seat, dirty, Away(influx, NEVER), UTC))
+                while dirty.count():
+                    await asyncio.sleep(0)
+                    assert not work_for_ever.done()
+                work_for_ever.cancel()
+
+    asyncio.run(run())
+    assert fleet(system)["sales"] == 1
