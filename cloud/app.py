@@ -41,7 +41,7 @@ from cloud.letters.receipts import confirm_late
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import follow, publish_wanted
 from cloud.rollups.dirty import DirtyHours
-from cloud.rollups.work import keep_rollups
+from cloud.rollups.work import SEAT, keep_rollups
 from cloud.store import Store
 from cloud.watch import Watch
 from cloud.watermarks import publish_watermarks
@@ -84,7 +84,7 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
         archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
         dirty = stack.enter_context(closing(DirtyHours(path)))
-        rollups = stack.enter_context(closing(Seat(settings.data_dir / "rollups.lock")))
+        rollups = stack.enter_context(closing(Seat(settings.data_dir / SEAT)))
         figures = stack.enter_context(closing(Store(path)))
         tls = settings.mqtt.tls
         worker_name = (tls and name_by_certificate(tls.certificate)) or stack.enter_context(
