@@ -18,7 +18,8 @@ from cloud.measurements import ALL, Form
 from cloud.proof import Proof
 from cloud.report import Report
 from cloud.rollups.hours import hour_of
-from cloud.rollups.sums import Sums
+from cloud.rollups.sums import Sums, wall_of
+from cloud.rollups.sums import line as rollup_line
 from cloud.watch import Watch
 from shared.messages import Health
 from tests.cloud.gauges.rig import MINUTE_NS, NOW_NS, Site, said, status, stock
@@ -66,7 +67,9 @@ def everything(folder: Path) -> Iterator[str]:
     yield cloud_line(watch, "desk", NOW_NS, NOW_NS)
     sums = Sums()
     sums.add("vend_failed", {"machine": "m1", "currency": "EUR", "product": "cola"})
-    yield from sums.lines(hour_of(NOW_NS, UTC), {})
+    hour = hour_of(NOW_NS, UTC)
+    yield from (rollup_line("sales_hour", key, of, NOW_NS, wall_of(hour)) for key, of in sums.sales.items())
+    yield from (rollup_line("product_hour", key, of, NOW_NS) for key, of in sums.products.items())
     assert all(broker.hear(topic, b"12.50") for topic in TOPICS)
     yield broker_line(broker, NOW_NS) or ""
 
