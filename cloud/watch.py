@@ -44,6 +44,7 @@ class Watch:
         self._wall_ns = wall_ns
         self._troubles = {Part.BROKER: Trouble(Part.BROKER, "not connected yet", monotonic_s())}
         self._batch_since_s: float | None = None
+        self._moved_s = monotonic_s()
         self._waiting: Callable[[], tuple[int, int]] = _nothing
         self.metrics.read("ready", lambda: not self.troubles())
         self.metrics.read("broker_connected", lambda: Part.BROKER not in self._troubles)
@@ -52,6 +53,7 @@ class Watch:
 
     def trouble(self, part: Part, words: str) -> None:
         """This part cannot do its work. Said again, it is the same trouble since the first time."""
+        self._moved_s = self.monotonic_s()
         known = self._troubles.get(part)
         self._troubles[part] = Trouble(part, words, known.since_s if known else self.monotonic_s())
 
@@ -65,6 +67,14 @@ class Watch:
         if since_s is not None and self.monotonic_s() - since_s > STUCK_AFTER_S:
             found.append(Trouble(Part.BATCH, "messages are neither stored nor given up", since_s))
         return found
+
+    def is_stuck(self) -> bool:
+        """Whether a batch is under way of which nothing was heard for too long, not even a try that failed.
+
+        A database or disk that is away is waited for, and no restart of ours brings it back.
+        """
+        silent_s = self.monotonic_s() - self._moved_s
+        return self._batch_since_s is not None and silent_s > STUCK_AFTER_S
 
     def connected(self, waiting: Callable[[], tuple[int, int]]) -> None:
         """To the broker. `waiting`: messages and bytes in the inbox of this connection."""
@@ -82,7 +92,7 @@ class Watch:
         by_topic = Counter(parsed[1].name if (parsed := topics.parse(m.topic)) else OTHER for m in messages)
         for name, count in by_topic.items():
             self.metrics.count("messages_total", count, name)
-        since_s = self._batch_since_s = self.monotonic_s()
+        since_s = self._batch_since_s = self._moved_s = self.monotonic_s()
         try:
             yield
         finally:
@@ -111,6 +121,7 @@ class Watch:
 
     def wrote(self, seconds: float, failure: str) -> None:
         """A write request was answered, or was not. `failure`: what kind, nothing where it succeeded."""
+        self._moved_s = self.monotonic_s()
         self.metrics.observe("influx_write_seconds", seconds)
         if failure:
             self.metrics.count("influx_retries_total", 1, failure)
