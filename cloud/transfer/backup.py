@@ -45,11 +45,14 @@ def _database(store: Path, to: Path) -> None:
     fresh = to.with_suffix(".new")
     for left in to.parent.glob(f"{fresh.name}*"):
         left.unlink()  # of one that was killed
-    with closing(connect(store)) as db, closing(sqlite3.connect(fresh)) as copy:
-        db.backup(copy)
-        (found,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    try:
+        with closing(connect(store)) as db, closing(sqlite3.connect(fresh)) as copy:
+            db.backup(copy)
+            (found,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        found = str(error)
     if found != "ok":
-        raise StoreError(f"{store} is damaged ({found}): keep the backup that you have; see docs/recovery.md")
+        raise StoreError(f"{store} cannot be copied ({found}); the backup that is there was not touched")
     fresh.chmod(0o600)
     with fresh.open("rb") as file:
         os.fsync(file.fileno())
