@@ -5,6 +5,7 @@ import re
 import shutil
 import stat
 import subprocess
+import sys
 import zipfile
 from dataclasses import dataclass
 from importlib.metadata import packages_distributions, requires
@@ -222,3 +223,43 @@ def test_the_builder_is_the_locks() -> None:
     build = _blocks(ROOT / "deploy/locks/build.lock")
     assert build == {"setuptools": _blocks(ROOT / "requirements.lock")["setuptools"]}
     assert "setuptools" in packages_distributions()
+
+
+# ---- the cloud's script: the same version folders, other files
+
+
+_STUB = """#!/bin/sh
+[ "$1 $2" = "-m venv" ] || exec {python} "$@"
+mkdir -p "$3/bin"
+printf '#!/bin/sh\\n' >"$3/bin/python"
+printf '#!/opt/x\\n' >"$3/bin/vend-cloud"
+chmod 755 "$3/bin/python"
+"""
+
+
+def test_the_cloud_as_services(bare: Place, tmp_path: Path) -> None:
+    """With a venv that takes everything: its packages are those of the image (test_dockerfile.py)."""
+    python, wheels, root = tmp_path / "stub", tmp_path / "wheels", tmp_path / "root"
+    python.write_text(_STUB.format(python=sys.executable))
+    python.chmod(0o755)
+    wheels.mkdir()
+    root.mkdir()
+    for name in ("vendlink-0.1.0-py3-none-any.whl", "cloud.lock"):
+        (wheels / name).touch()
+    words = ("--wheels", wheels, "--root", root)
+    first = bare.run("install-cloud.sh", *words, PYTHON=str(python))
+    assert first.returncode == 0, first.stderr
+    assert "next: /etc/vendlink/cloud.toml" in first.stderr
+    enabled = {path.name for path in (root / "etc/systemd/system/multi-user.target.wants").iterdir()}
+    assert enabled == {"vend-cloud.service", "vend-broker-reload.path"}
+    placed = {path.name for path in (root / "etc/systemd/system").iterdir() if path.is_file()}
+    units = {
+        path.name for path in (ROOT / "deploy/systemd").iterdir() if path.suffix in {".service", ".path"}
+    }
+    assert placed == units - {"vend-edge.service"}
+    settings = root / "etc/vendlink/cloud.toml"
+    settings.write_text("# mine\n")
+    again = bare.run("install-cloud.sh", *words, PYTHON=str(python))
+    assert (again.returncode, "next" in again.stderr) == (0, False)
+    assert settings.read_text() == "# mine\n"
+    assert "/etc/vendlink" in (root / "usr/lib/tmpfiles.d/vendlink-cloud.conf").read_text()
