@@ -53,7 +53,8 @@ class Watch:
 
     def trouble(self, part: Part, words: str) -> None:
         """This part cannot do its work. Said again, it is the same trouble since the first time."""
-        self._moved_s = self.monotonic_s()
+        if part is not Part.BROKER:  # a connection that comes and goes is no progress of a batch
+            self._moved_s = self.monotonic_s()
         known = self._troubles.get(part)
         self._troubles[part] = Trouble(part, words, known.since_s if known else self.monotonic_s())
 

@@ -88,9 +88,9 @@ def _copy(source: captures.Source, to: Path) -> int:
 def _keys(settings: CloudSettings, folder: Path) -> int:
     count = 0
     for source, name in ((settings.ca_dir, "ca"), (settings.data_dir / "keys", "keys")):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
         if not source.exists():
             continue
-        (folder / name).mkdir(mode=0o700, exist_ok=True)
         for path in sorted(path for path in source.iterdir() if path.is_file()):
             write_whole(folder / name / path.name, path.read_bytes(), path.stat().st_mode & 0o777)
             count += 1

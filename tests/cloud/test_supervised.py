@@ -103,5 +103,6 @@ def test_a_database_that_is_away_for_hours_is_no_reason_to_start_again(part: Par
             watch.trouble(part, "away")
             assert not watch.is_stuck()
         clock.s += watching.STUCK_AFTER_S + 1
+        watch.disconnected("no answer")
         assert watch.is_stuck(), "not even tried any more"
     assert not watch.is_stuck()

@@ -20,11 +20,12 @@ from cloud.identity.register import Register
 from deploy.demo.servers import Influx as InfluxServer
 from edge.__main__ import main as vend_edge
 from tests.cloud.rebuild.day import MACHINES, System, live_day, messages_of
+from tests.deploy.plain_yaml import parse
 
 ROOT = Path(__file__).parents[2]
 RUNBOOK = ROOT / "deploy/RUNBOOK.md"
 PROGRAMS = {"vend-cloud": vend_cloud, "vend-edge": vend_edge}
-NAMED = {"vend-cloud export-all"}  # and not to be typed as it stands there
+NAMED = {"vend-cloud export-all", "vend-cloud invite"}  # and not to be typed as it stands there
 BACKUP = "vend-cloud backup --out /backup/vendlink --keys"
 
 
@@ -88,6 +89,18 @@ def test_every_file_that_it_names_is_there() -> None:
     named = set(re.findall(r"(?:docs|deploy|mosquitto|tests)/[\w/.-]+\.\w+", RUNBOOK.read_text()))
     assert len(named) > 6
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+def test_every_unit_and_service_that_it_names_is_there() -> None:
+    text = RUNBOOK.read_text()
+    for line in re.findall(r"systemctl [a-z]+ (?:--now )?([^`\n#,;|]+)", text):
+        for name in line.split():
+            unit = re.sub(r"@\d$", "@", name)
+            ours = ROOT / "deploy/systemd" / (unit if "." in unit else f"{unit}.service")
+            assert ours.exists() or unit in {"mosquitto", "influxdb"}, name
+    services = parse((ROOT / "deploy/compose.yaml").read_text())["services"].keys()
+    named = set(re.findall(r"(?:\.yaml |`)(?:exec|logs|restart|run --rm --no-deps) ([a-z]+)\b", text))
+    assert {"cloud", "signer", "setup"} <= named <= services
 
 
 # ---- backup and restore
