@@ -66,7 +66,7 @@ place_version() {
         # Of a program that is started from another root than it was installed into.
         [ -z "$root" ] || sed -i "1s|^#!$root/|#!/|" "$folder/bin/vend-$program"
         "$folder/bin/python" "$folder/bin/vend-$program" --version >&2 || fail "version $release does not start"
-        sync
+        sync -f "$folder"
         touch "$folder/.complete"
     fi
 }
@@ -111,7 +111,7 @@ change_over() {
     mv -T "$root/opt/vendlink/current.new" "$root/opt/vendlink/current"
     mkdir -p "$root/usr/local/bin"
     ln -sfn "/opt/vendlink/current/bin/vend-$program" "$root/usr/local/bin/vend-$program"
-    sync
+    sync -f "$root/opt/vendlink"
     [ "$before" != "$release" ] || return 0
     for old in "$root"/opt/vendlink/*-????????; do
         case ${old##*/} in "$release" | "$before") ;; *) rm -rf "$old" ;; esac

@@ -1,4 +1,4 @@
-"""What deploy/wheels.sh would find at an index, made of the packages of this Python: without a network."""
+"""What deploy/wheels.sh would find at an index: wheels that lend the packages of this Python."""
 
 import hashlib
 import re
@@ -28,15 +28,15 @@ def wheel(folder: Path, name: str, files: Mapping[str, bytes]) -> Path:
     return path
 
 
-def _packed(folder: Path, package: Distribution) -> Path:
-    files = {
-        str(file): Path(str(file.locate())).read_bytes()
-        for file in package.files or ()
-        if not str(file).startswith("..") and "__pycache__" not in file.parts
-    }
-    (about,) = (data.decode() for file, data in files.items() if _ABOUT.fullmatch(file))
-    tag = re.findall(r"^Tag: (.+)$", about, re.MULTILINE)[-1].strip()
-    return wheel(folder, f"{package.name.replace('-', '_')}-{package.version}-{tag}.whl", files)
+def _lent(folder: Path, package: Distribution) -> Path:
+    """Its name, version and needs; its modules stay where they are, and are found there."""
+    names = ("METADATA", "WHEEL", "entry_points.txt")
+    about = {name: text for name in names if (text := package.read_text(name))}
+    info = f"{package.name.replace('-', '_')}-{package.version}.dist-info"
+    files = {f"{info}/{name}": text.encode() for name, text in about.items()}
+    files[f"{info.removesuffix('.dist-info')}.pth"] = f"{package.locate_file('')}\n".encode()
+    tag = re.findall(r"^Tag: (.+)$", about["WHEEL"], re.MULTILINE)[-1].strip()
+    return wheel(folder, f"{info.removesuffix('.dist-info')}-{tag}.whl", files)
 
 
 def source_and_index(folder: Path, programs: tuple[str, ...] = ("edge",)) -> tuple[Path, Path]:
@@ -56,7 +56,7 @@ def source_and_index(folder: Path, programs: tuple[str, ...] = ("edge",)) -> tup
         for block in re.split(r"\n(?=\S)", lock.read_text().strip()):
             first = block.splitlines()[0].rstrip(" \\")
             try:
-                made = _packed(index, distribution(first.split("==")[0]))
+                made = _lent(index, distribution(first.split("==")[0]))
             except PackageNotFoundError:
                 assert " ; " in first, f"{first} is not installed here"
                 text.append(block)  # not for this computer
