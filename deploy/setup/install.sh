@@ -1,7 +1,8 @@
 # Read by install-edge.sh and install-cloud.sh, which say `program`, `account` and `settings` (the name of its file).
 #
-# A version has a folder of its own, complete or not used: /opt/vendlink/VERSION-DIGEST, of which /opt/vendlink/current
-# is one. Changing over is one rename, so a power cut leaves the old version or the new one. The one before is kept.
+# A version has a folder of its own, complete or not used: /opt/vendlink/edge/VERSION-DIGEST, of which
+# /opt/vendlink/edge/current is one. Changing over is one rename, so a power cut leaves the old version or the new one.
+# The one before is kept.
 umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 python=${PYTHON:-python3}
@@ -33,6 +34,7 @@ read_arguments() {
         esac
     done
     [ "$root" != / ] || root=""
+    home=$root/opt/vendlink/$program
 }
 
 check() {
@@ -54,11 +56,11 @@ check() {
 place_version() {
     digest=$( (cd "$wheels" && sha256sum -- *.whl "$program.lock" && "$python" -V) | sha256sum | cut -c 1-8)
     release=$(basename "$wheel" | cut -d - -f 2)-$digest
-    folder=$root/opt/vendlink/$release
+    folder=$home/$release
     if [ ! -e "$folder/.complete" ]; then
         say "placing version $release"
         rm -rf "$folder"
-        mkdir -p "$root/opt/vendlink"
+        mkdir -p "$home"
         "$python" -m venv "$folder"
         pip() { "$folder/bin/python" -m pip --quiet --disable-pip-version-check install --no-index --no-deps "$@"; }
         pip --find-links "$wheels" --require-hashes -r "$wheels/$program.lock" && pip "$wheel" ||
@@ -106,14 +108,14 @@ place_units() {
 }
 
 change_over() {
-    before=$(readlink "$root/opt/vendlink/current" || true)
-    ln -sfn "$release" "$root/opt/vendlink/current.new"
-    mv -T "$root/opt/vendlink/current.new" "$root/opt/vendlink/current"
+    before=$(readlink "$home/current" || true)
+    ln -sfn "$release" "$home/current.new"
+    mv -T "$home/current.new" "$home/current"
     mkdir -p "$root/usr/local/bin"
-    ln -sfn "/opt/vendlink/current/bin/vend-$program" "$root/usr/local/bin/vend-$program"
-    sync -f "$root/opt/vendlink"
+    ln -sfn "/opt/vendlink/$program/current/bin/vend-$program" "$root/usr/local/bin/vend-$program"
+    sync -f "$home"
     [ "$before" != "$release" ] || return 0
-    for old in "$root"/opt/vendlink/*-????????; do
+    for old in "$home"/*-????????; do
         case ${old##*/} in "$release" | "$before") ;; *) rm -rf "$old" ;; esac
     done
 }

@@ -16,6 +16,7 @@ from packaging.requirements import Requirement
 
 from edge.config import EdgeSettings
 from shared.settings import load
+from tests.deploy.sandbox import settings as settings_of
 from tests.deploy.wheelhouse import ROOT, quick_python, source_and_index, wheel
 
 NOBODY = 65_534
@@ -75,9 +76,11 @@ def _other_version(wheels: Path, to: Path, *, genuine: bool) -> None:
 
 def _version(root: Path) -> str:
     """As the program itself says it."""
-    folder = root / "opt/vendlink/current/bin"
+    folder = root / "opt/vendlink/edge/current/bin"
     script = (folder / "vend-edge").read_text()
-    assert script.startswith("#!/opt/vendlink/"), "it runs where it is going to be, not where it was made"
+    assert script.startswith("#!/opt/vendlink/edge/"), (
+        "it runs where it is going to be, not where it was made"
+    )
     done = subprocess.run(
         [folder / "python", folder / "vend-edge", "--version"], capture_output=True, text=True, check=True
     )
@@ -101,6 +104,8 @@ def test_installed_again_and_brought_to_another_version(place: Place, tmp_path: 
     state = root / "var/lib/vendlink"
     assert stat.S_IMODE(state.stat().st_mode) == 0o750
     assert state == root / load(EdgeSettings, settings).data_dir.relative_to("/")
+    program = settings_of(root / "etc/systemd/system/vend-edge.service")["ExecStart"][0].split()[0]
+    assert (root / program.removeprefix("/")).exists()
     wanted = root / "etc/systemd/system/multi-user.target.wants/vend-edge.service"
     assert wanted.readlink() == Path("/etc/systemd/system/vend-edge.service")
     if os.geteuid() == 0:
@@ -131,7 +136,7 @@ def test_installed_again_and_brought_to_another_version(place: Place, tmp_path: 
     assert "next, when nobody buys: systemctl restart vend-edge" in new.stderr
     assert _version(root) == "0.2.0"
     assert (settings.read_text(), (state / "journal.db").read_text()) == ("# mine\n", "sales")
-    assert len(list(root.glob("opt/vendlink/*-????????"))) == 2, "the one before stays to go back to"
+    assert len(list(root.glob("opt/vendlink/edge/*-????????"))) == 2, "the one before stays to go back to"
     checked = subprocess.run(
         ["systemd-analyze", "security", "--offline=true", f"--root={root}", "vend-edge.service"],
         capture_output=True,
@@ -257,6 +262,9 @@ def test_the_cloud_as_services(bare: Place, tmp_path: Path) -> None:
         path.name for path in (ROOT / "deploy/systemd").iterdir() if path.suffix in {".service", ".path"}
     }
     assert placed == units - {"vend-edge.service"}
+    for unit in units - {"vend-edge.service", "vend-broker-reload.service", "vend-broker-reload.path"}:
+        program = settings_of(root / "etc/systemd/system" / unit)["ExecStart"][0].split()[0]
+        assert (root / program.removeprefix("/")).exists()
     settings = root / "etc/vendlink/cloud.toml"
     settings.write_text("# mine\n")
     again = bare.run("install-cloud.sh", *words, PYTHON=str(python))
