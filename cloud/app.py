@@ -8,6 +8,7 @@ does the rest.
 
 import asyncio
 import logging
+import os
 import random
 import secrets
 import signal
@@ -43,11 +44,13 @@ from cloud.publisher import follow, publish_wanted
 from cloud.rollups.dirty import DirtyHours
 from cloud.rollups.work import SEAT, keep_rollups
 from cloud.store import Store
+from cloud.supervised import supervised
 from cloud.watch import Watch
 from cloud.watermarks import publish_watermarks
 from shared import codec, topics
 from shared.messages import Receipt
 from shared.settings import MqttSettings
+from shared.supervisor import VARIABLE, Supervisor
 
 _log = logging.getLogger(__name__)
 _BATCH_MESSAGES: Final = 500
@@ -139,10 +142,11 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
             )
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
-            try:
-                await serve
-            except asyncio.CancelledError:
-                _log.info("stopping")
+            async with supervised(Supervisor(os.environ.get(VARIABLE)), watch.is_stuck):
+                try:
+                    await serve
+                except asyncio.CancelledError:
+                    _log.info("stopping")
 
 
 async def _side_by_side(*parts: Coroutine[None, None, None]) -> None:

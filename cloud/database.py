@@ -38,6 +38,7 @@ def make(path: Path) -> None:
 def _make_new(path: Path) -> None:
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
+    fresh.touch()  # by the umask alone: SQLite would never let a group write, and two users may share it
     with closing(sqlite3.connect(fresh)) as db:
         db.execute("PRAGMA journal_mode=WAL")
         _upgrade(db)

@@ -46,6 +46,7 @@ class Watch:
         self._troubles = {Part.BROKER: Trouble(Part.BROKER, "not connected yet", monotonic_s())}
         self._batch_since_s: float | None = None
         self._connected_s = monotonic_s()
+        self._moved_s = monotonic_s()
         self.live_lags_s: deque[float] = deque(maxlen=_KEPT)
         self.writes_s: deque[float] = deque(maxlen=_KEPT)  # durations of requests to InfluxDB
         self._waiting: Callable[[], tuple[int, int]] = _nothing
@@ -56,6 +57,8 @@ class Watch:
 
     def trouble(self, part: Part, words: str) -> None:
         """This part cannot do its work. Said again, it is the same trouble since the first time."""
+        if part is not Part.BROKER:  # a connection that comes and goes is no progress of a batch
+            self._moved_s = self.monotonic_s()
         known = self._troubles.get(part)
         self._troubles[part] = Trouble(part, words, known.since_s if known else self.monotonic_s())
 
@@ -69,6 +72,14 @@ class Watch:
         if since_s is not None and self.monotonic_s() - since_s > STUCK_AFTER_S:
             found.append(Trouble(Part.BATCH, "messages are neither stored nor given up", since_s))
         return found
+
+    def is_stuck(self) -> bool:
+        """Whether a batch is under way of which nothing was heard for too long, not even a try that failed.
+
+        A database or disk that is away is waited for, and no restart of ours brings it back.
+        """
+        silent_s = self.monotonic_s() - self._moved_s
+        return self._batch_since_s is not None and silent_s > STUCK_AFTER_S
 
     def connected(self, waiting: Callable[[], tuple[int, int]]) -> None:
         """To the broker. `waiting`: messages and bytes in the inbox of this connection."""
@@ -98,7 +109,7 @@ class Watch:
         by_topic = Counter(parsed[1].name if (parsed := topics.parse(m.topic)) else OTHER for m in messages)
         for name, count in by_topic.items():
             self.metrics.count("messages_total", count, name)
-        since_s = self._batch_since_s = self.monotonic_s()
+        since_s = self._batch_since_s = self._moved_s = self.monotonic_s()
         try:
             yield
         finally:
@@ -129,6 +140,7 @@ class Watch:
 
     def wrote(self, seconds: float, failure: str) -> None:
         """A write request was answered, or was not. `failure`: what kind, nothing where it succeeded."""
+        self._moved_s = self.monotonic_s()
         self.metrics.observe("influx_write_seconds", seconds)
         self.writes_s.append(seconds)
         if failure:

@@ -5,6 +5,7 @@ there is one, `uplink` the broker connection; the main thread runs the loop and 
 journal. `local` and `technician` serve a socket each, and a thread for each of their connections.
 """
 
+import os
 import queue
 import random
 import signal
@@ -38,6 +39,7 @@ from edge.store.journal import Journal
 from edge.uplink import Uplink
 from shared import money, topics
 from shared.clock import SystemClock
+from shared.supervisor import VARIABLE, Supervisor
 
 
 def run(settings: EdgeSettings) -> bool:
@@ -78,6 +80,7 @@ def run(settings: EdgeSettings) -> bool:
             settings.data_dir,
             status,
             retention,
+            Supervisor(os.environ.get(VARIABLE)),
         )
         _stop_on_signals(inbox)
         threads: tuple[PortThread | Uplink, ...] = (

@@ -19,6 +19,7 @@ from edge.sale.technician import refusal
 from edge.status_file import StatusFile
 from edge.store.kept import Kept
 from shared.clock import SystemClock
+from shared.supervisor import Supervisor
 
 INBOX_EVENTS: Final = 4_096
 _IDLE_LIMIT_S: Final = 1.0  # also how late a full disk is noticed
@@ -87,6 +88,7 @@ class Loop:
         data_dir: Path,
         status: StatusFile,
         retention: Retention,
+        supervisor: Supervisor,
     ) -> None:
         self._core = core
         self._inbox = inbox
@@ -97,6 +99,7 @@ class Loop:
         self._data_dir = data_dir
         self._status = status
         self._retention = retention
+        self._supervisor = supervisor
         self._disk_look_s = 0.0
         self._prune_s = 0.0
         self._ended = False
@@ -106,6 +109,7 @@ class Loop:
         with.
         """
         self._handle(ev.Booted(self._clock.now().boot))
+        self._supervisor.ready()
         while not self._ended:
             event = self._next()
             if isinstance(event, Stop):
@@ -119,6 +123,7 @@ class Loop:
             else:
                 self._handle(event)
             self._housekeeping()
+        self._supervisor.stopping()
         return self._ended
 
     def _request(self, event: ev.TechnicianEvent | ev.FreeVend) -> str:
@@ -164,6 +169,7 @@ class Loop:
 
     def _housekeeping(self) -> None:
         now = self._clock.now()
+        self._supervisor.turned(now.monotonic_s)  # here and nowhere else: a loop that hangs is to be ended
         if now.monotonic_s >= self._disk_look_s:
             self._disk_look_s = now.monotonic_s + _IDLE_LIMIT_S
             was_ok = self._core.state.disk_ok

@@ -1,4 +1,4 @@
-"""`vend-cloud export-all` and `vend-cloud import-all`: everything that is the operator's, out and in."""
+"""`vend-cloud export-all`, `import-all`, `backup`: everything that is the operator's."""
 
 import json
 import sys
@@ -13,6 +13,7 @@ from cloud.cli.progress import bar
 from cloud.cli.rebuild import totals
 from cloud.config import CloudSettings
 from cloud.transfer.arrive import arrive
+from cloud.transfer.backup import backup as backed_up
 from cloud.transfer.leave import leave
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -81,3 +82,28 @@ def import_all(settings: CloudSettings, folder: Path, *, as_json: bool) -> None:
             click.echo("every total is that of the export")
     if done["troubles"]:
         sys.exit(1)
+
+
+@click.command()
+@click.option(
+    "--out", "folder", metavar="DIR", type=_FOLDER, required=True, help="New, or an earlier backup."
+)
+@click.option("--keys", is_flag=True, help="With the keys of the authority and of commands: guard DIR well.")
+@click.option("--json", "as_json", is_flag=True)
+@click.pass_obj
+def backup(settings: CloudSettings, folder: Path, *, keys: bool, as_json: bool) -> None:
+    """What is needed to go on after data_dir is lost: database and archive, and only what is new of it.
+
+    `vend-cloud run` may go on, and InfluxDB is not needed: `vend-cloud rebuild` makes it of the archive. How
+    to put a backup back is in deploy/RUNBOOK.md. What `export-all` writes is proven and in open formats; this
+    is quick enough for every hour.
+    """
+    database(settings)
+    with said(), _disk():
+        done = backed_up(settings, folder, bar, keys=keys)
+    if as_json:
+        click.echo(json.dumps(done))
+        return
+    click.echo(f"{done['archive_files']} files of the archive, {done['copied_files']} of them copied now")
+    if keys:
+        click.echo(f"{done['key_files']} files with keys; who has {folder} can be any machine", err=True)

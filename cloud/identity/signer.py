@@ -8,6 +8,7 @@ makes itself.
 
 import asyncio
 import logging
+import os
 import random
 import signal
 import sqlite3
@@ -32,9 +33,11 @@ from cloud.identity.issue import Desk
 from cloud.identity.join_desk import application
 from cloud.identity.register import Register
 from cloud.mqtt import Connection, Inbound, PublishRefusedError
+from cloud.supervised import supervised
 from shared import topics
 from shared.messages import CertificateRequest
 from shared.settings import MqttSettings, TlsSettings
+from shared.supervisor import VARIABLE, Supervisor
 
 _log = logging.getLogger(__name__)
 _BATCH_MESSAGES: Final = 100
@@ -54,10 +57,11 @@ async def run(settings: CloudSettings) -> None:
         task = asyncio.create_task(_serve(settings, desk, certificate))
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-        try:
-            await task
-        except asyncio.CancelledError:
-            _log.info("stopping")
+        async with supervised(Supervisor(os.environ.get(VARIABLE))):
+            try:
+                await task
+            except asyncio.CancelledError:
+                _log.info("stopping")
 
 
 def _life(settings: CloudSettings) -> timedelta:

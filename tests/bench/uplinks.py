@@ -23,6 +23,7 @@ from shared import topics
 from shared.clock import SystemClock
 from shared.messages import PriceList
 from shared.settings import MqttSettings
+from shared.supervisor import Supervisor
 
 
 class NoPort:
@@ -49,9 +50,8 @@ def machine(folder: Path, name: str, port: int, ready: threading.Barrier) -> Non
         will = Publish(topics.STATUS.of(name), b"", 1, retain=True, content_type="")
         uplink = Uplink(MqttSettings(port=port), name, lambda: will, inbox.put, _raise)
         files = (folder / name / "data", StatusFile(folder / name / "status.json"))
-        loop = Watched(
-            core, inbox, NoPort(), NoPort(), uplink, SystemClock(), *files, Retention(400, 500_000)
-        )
+        rest = (Retention(400, 500_000), Supervisor(None))
+        loop = Watched(core, inbox, NoPort(), NoPort(), uplink, SystemClock(), *files, *rest)
         ready.wait()
         uplink.start()
         loop.run()

@@ -13,7 +13,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from cloud.config import CloudSettings
+from cloud.wanted.file import read
+from cloud.wanted.plan import PlannedSchedule, Scope
 from edge.config import EdgeSettings
+from shared.messages import PlannedSlot
 from shared.settings import Section, Settings, load
 
 FOLDER = Path(__file__).parents[2] / "deploy/samples"
@@ -130,3 +133,33 @@ def test_only_what_has_a_default_is_commented_out(name: str, model: type[Setting
     on = _keys(tomllib.loads((FOLDER / name).read_text()))
     required = {key for key, field in _fields(model) if field.is_required()}
     assert on == {key for key in required if key.rpartition(".")[0] not in tables}
+
+
+# ---- the plan: names are people's, so amounts have no _minor
+
+
+@pytest.mark.parametrize("model", [Scope, PlannedSchedule, PlannedSlot], ids=lambda model: model.__name__)
+def test_the_plan_has_every_key_set_or_said(model: type[BaseModel]) -> None:
+    """What the sample says in a comment is a line that could be set."""
+    text = (FOLDER / "plan.toml").read_text()
+    people = {"largest_note_minor": "largest_note", "step_minor": "round_down_to"}
+    names = {people.get(name, name) for name in model.model_fields}
+    said = {name for name in names if re.search(rf"(?:\b{name} = |[.\[]{name}\]|`{name}`)", text)}
+    assert names - said == set()
+
+
+@pytest.mark.parametrize(
+    ("comment", "behind"),
+    [
+        ('card_slot_prices = { A2 = "0.95" }', "[machines.lobby-1]\n"),
+        ('tenders_on = ["card"]', "[machines.lobby-1]\n"),
+        ('tenders = ["cash"]', "percent_off = 20\n"),
+    ],
+)
+def test_what_the_plan_says_in_a_comment_can_be_set(comment: str, behind: str, tmp_path: Path) -> None:
+    text = (FOLDER / "plan.toml").read_text()
+    assert comment in text
+    assert behind in text
+    path = tmp_path / "plan.toml"
+    path.write_text(text.replace(behind, f"{behind}{comment}\n"))
+    read(path)
