@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
@@ -85,10 +86,10 @@ def _write(out: Path, header: Header, messages: Iterable[Message]) -> None:
     count = 0
     writer = new(out, header)
     try:
-        while batch := list(islice(messages, _BATCH)):
-            writer.append(batch)
-            count += len(batch)
-        writer.close()
+        with closing(writer):
+            while batch := list(islice(messages, _BATCH)):
+                writer.append(batch)
+                count += len(batch)
     except BaseException:
         out.unlink()
         raise

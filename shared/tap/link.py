@@ -6,6 +6,7 @@ not confirmed is sent again. Raises LinkError, and nothing else, where that is n
 reached at the start, does not want us, or has another program under our name.
 """
 
+import json
 import secrets
 import socket
 import ssl
@@ -13,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic, sleep
-from typing import Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar
 
 import paho.mqtt.client as mqtt
 from paho.mqtt import MQTTException
@@ -75,6 +76,7 @@ class Link:
         self.unconfirmed: dict[int, str] = {}
         self.refused: Counter[str] = Counter()
         self.unheard = 0
+        self._made: tuple[dict[str, Any], Properties | None] = ({}, None)
         self._client = self._make_client()
 
     def __enter__(self) -> Self:
@@ -113,8 +115,8 @@ class Link:
     def publish(self, message: Message) -> None:
         """Hand over one message, while `is_up`. What MQTT cannot carry counts as refused."""
         try:
-            properties = to_paho(message.properties) if self._v5 else None
-            self._judge(message, properties)
+            self._judge(message)
+            properties = self._properties(message.properties) if self._v5 else None
             sent = self._client.publish(
                 message.topic, message.payload, message.qos, message.retain, properties
             )
@@ -126,14 +128,20 @@ class Link:
         while self._client.want_write() and self.is_up:
             self.turn(_AGAIN_S)
 
-    def _judge(self, message: Message, properties: Properties | None) -> None:
-        """A broker ends the connection over what paho lets through."""
+    def _judge(self, message: Message) -> None:
+        """A broker ends the connection over what paho lets through. Properties take less than as JSON."""
         if not message.topic:
             raise ValueError("a message without a topic")
-        packed = b"" if properties is None else properties.pack()  # type: ignore[no-untyped-call]
-        size = _FIXED_BYTES + len(message.topic.encode()) + len(packed) + len(message.payload)
+        about = len(message.topic.encode()) + len(json.dumps(message.properties))
+        size = _FIXED_BYTES + about + len(message.payload)
         if self._most_bytes is not None and size > self._most_bytes:
-            raise ValueError(f"{size} bytes; this broker takes {self._most_bytes}")
+            raise ValueError(f"{size} bytes are more than the {self._most_bytes} that this broker takes")
+
+    def _properties(self, kept: dict[str, Any]) -> Properties | None:
+        """paho's take long to make, and most messages have those of the one before."""
+        if kept != self._made[0]:
+            self._made = kept, to_paho(kept)
+        return self._made[1]
 
     # ---- the connection
 

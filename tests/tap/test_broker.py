@@ -48,7 +48,7 @@ def recording(port: int, path: Path, count: int) -> Iterator[Callable[[], None]]
 
 
 def _ended(process: subprocess.Popen[str]) -> None:
-    assert process.wait(60) == 0
+    assert process.wait(200) == 0
     assert process.stderr is not None
     assert "messages in" in process.stderr.read()
 
@@ -69,7 +69,7 @@ def content(those: Iterator[Message]) -> Iterator[tuple[object, ...]]:
 
 def everything(count: int) -> Iterator[Message]:
     """Every QoS, retained and not, all properties, empty, binary and large payloads."""
-    rng = random.Random(7)
+    noise = random.Random(7).randbytes(6_000)
     for number in range(count):
         properties: dict[str, Any] = {}
         if number % 2:
@@ -81,10 +81,10 @@ def everything(count: int) -> Iterator[Message]:
                 "UserProperty": [["b", "1"], ["a", "é"], ["b", "2"]],
                 "PayloadFormatIndicator": 0,
             }
-        size = 5_000 if number % 1_000 == 0 else rng.choice((0, 1, 60, 212))
+        size = 5_000 if number % 1_000 == 0 else (0, 1, 60, 212)[number % 4]
         yield message(
             f"vend/v1/m{number % 7}/{'prices' if number % 50 == 0 else 'sale'}",
-            number.to_bytes(4, "big") + rng.randbytes(size),
+            b"" if number % 500 == 1 else number.to_bytes(4, "big") + noise[number % 900 :][:size],
             t_ns=number,
             qos=1 if number % 20 else number // 20 % 3,
             retain=number % 50 == 0,
@@ -92,10 +92,10 @@ def everything(count: int) -> Iterator[Message]:
         )
 
 
-def test_a_hundred_thousand_messages_are_recorded_and_replayed_unchanged(
-    broker: Broker, tmp_path: Path
-) -> None:
-    original, heard = tmp_path / "original.mqtt.jsonl.gz", tmp_path / "heard.mqtt.jsonl"
+@pytest.mark.timeout(300)
+def test_many_messages_are_recorded_and_replayed_unchanged(broker: Broker, tmp_path: Path) -> None:
+    """In order too, as MQTT has it: among those of one quality of service."""
+    original, heard = tmp_path / "original.mqtt.jsonl", tmp_path / "heard.mqtt.jsonl.gz"
     writer = new(original, Header(START_NS, "test"))
     source = everything(COUNT)
     while batch := list(itertools.islice(source, 1_000)):
@@ -104,8 +104,10 @@ def test_a_hundred_thousand_messages_are_recorded_and_replayed_unchanged(
     with recording(broker.port, heard, COUNT) as wait:
         replayed(broker.port, read(original))
         wait()
-    pairs = itertools.zip_longest(content(everything(COUNT)), content(read(heard)))
-    assert [number for number, (sent, got) in enumerate(pairs) if sent != got] == []
+    for qos in range(3):
+        sent, got = (content(m for m in those if m.qos == qos) for those in (everything(COUNT), read(heard)))
+        wrong = [number for number, (a, b) in enumerate(itertools.zip_longest(sent, got)) if a != b]
+        assert not wrong
     times = [m.t_ns for m in read(heard)]
     assert times == sorted(times)
 
