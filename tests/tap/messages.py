@@ -1,9 +1,12 @@
 """Messages of every sort, as a recording has them."""
 
+from pathlib import Path
 from typing import Any, Literal
 
 from shared import codec, topics
+from shared.capture import Header as Opening
 from shared.capture import Message
+from shared.capture.rotation import new
 from shared.commands import FreeVend, Header, Order, dump_order
 
 EPOCH = "0123456789ab"
@@ -75,3 +78,10 @@ def command(machine: str, topic_of: str | None = None) -> Message:
         ResponseTopic=topics.REPLY.of(machine),
         CorrelationData_b64="q6s=",
     )
+
+
+def write(path: Path, *messages: Message) -> Path:
+    writer = new(path, Opening(START_NS, "test", {"retain_as_published": True}))
+    writer.append(messages)
+    writer.close()
+    return path
