@@ -28,6 +28,8 @@ _FAILED: Final = pytest.StashKey["Recording"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("vendlink", "captures of MQTT traffic")
+    group.addoption("--vend-capture", type=Path, metavar="FILE", help="for all tests marked with a capture")
     parser.addini(_FOLDER, "folder of captures, from the root", default="tests/captures")
     parser.addini(_KEPT, "where recordings of failed tests go, from the root", default="vend-recordings")
 
@@ -64,10 +66,13 @@ def _keep(item: pytest.Item, path: Path) -> Path:
 
 @pytest.fixture
 def vend_capture_path(request: pytest.FixtureRequest) -> Path:
-    """The file that `@pytest.mark.capture` names."""
+    """The file that `@pytest.mark.capture` names; `--vend-capture` wins."""
     marker = request.node.get_closest_marker("capture")
     if marker is None or len(marker.args) != 1:
         pytest.fail('mark the test: @pytest.mark.capture("name.mqtt.jsonl")', pytrace=False)
+    given: Path | None = request.config.getoption("--vend-capture")
+    if given is not None:
+        return given
     name = str(marker.args[0])
     here = request.path.parent
     places = (here, here / "captures", request.config.rootpath / request.config.getini(_FOLDER))

@@ -5,7 +5,7 @@ Data on stdout, talk on stderr; 0 ok, 1 trouble, 2 usage.
 
 import click
 
-from shared.tap import files, live
+from shared.tap import files, live, shrinking
 
 
 @click.group()
@@ -14,16 +14,11 @@ def main() -> None:
     """Record MQTT traffic, look at it, change it, play it again."""
 
 
-for command in (
-    live.record,
-    live.tail,
-    files.show,
-    files.diff,
-    files.cut,
-    files.rename,
-    live.replay,
-    files.check,
-):
+COMMANDS = (
+    *(live.record, live.tail, files.show, files.diff, files.cut, files.rename, files.check),
+    *(live.replay, shrinking.shrink_command),
+)
+for command in COMMANDS:
     main.add_command(command)
 
 if __name__ == "__main__":
