@@ -6,6 +6,7 @@ A broker is a real Mosquitto (shared/servers.py). Everything waits for something
 import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -14,11 +15,12 @@ from shared.capture import Header, Message
 from shared.capture.rotation import new
 from shared.servers import Mosquitto
 from shared.settings import MqttSettings
-from shared.tap.link import Link
+from shared.tap.link import Link, LinkError
 from shared.tap.player import play
 from shared.tap.recorder import Recorder
 
 LIMIT_S: Final = 10.0
+_LAST: Final = "vend-recording/last"  # a message of our own: when it is back, all before it have come
 
 
 class TestBroker(Mosquitto):
@@ -47,6 +49,8 @@ class Recording:
         self._writer = new(path, Header(time.time_ns(), "vend_recording", {"retain_as_published": True}))
         self._news = threading.Condition()
         self._is_over = threading.Event()
+        self._has_all = threading.Event()
+        self._broker = broker
         self._recorder = Recorder(broker.settings, ["#"], self._keep, _quiet)
         self._thread = threading.Thread(
             target=self._recorder.run, args=(self._is_over.is_set,), name="vend-recording", daemon=True
@@ -61,8 +65,11 @@ class Recording:
         self.finish()
 
     def finish(self) -> None:
-        """What has come by now is in the file; nothing more is heard. May be called again."""
+        """What was published until now is in the file; nothing more is heard. May be called again."""
         if not self._is_over.is_set():
+            with suppress(LinkError):  # a test may have ended its broker
+                self._broker.publish([Message(0, 0, "out", _LAST, 1, retain=False, payload=b"")])
+                self._has_all.wait(LIMIT_S)
             self._is_over.set()
             self._thread.join(LIMIT_S)
             self._recorder.__exit__()
@@ -79,6 +86,9 @@ class Recording:
             return self.answers.expect(pattern, times, **fields)
 
     def _keep(self, messages: Sequence[Message]) -> None:
+        if any(message.topic == _LAST for message in messages):
+            messages = [message for message in messages if message.topic != _LAST]
+            self._has_all.set()
         self._writer.append(messages)
         with self._news:
             self.answers.messages += messages

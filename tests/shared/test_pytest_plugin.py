@@ -36,8 +36,7 @@ def test_a_failed_test_leaves_its_traffic_and_says_where(pytester: pytest.Pytest
         @pytest.mark.capture("jam.mqtt.jsonl")
         def test_fails(vend_broker, vend_recording, vend_capture):
             vend_broker.publish(vend_capture)
-            vend_recording.expect("vend/v1/m1/sale", times=2)
-            vend_recording.expect("vend/v1/m1/receipt", within_s=0.1)
+            vend_recording.expect("vend/v1/m1/receipt", within_s=0.0)
 
         @pytest.mark.capture("jam.mqtt.jsonl")
         def test_passes(vend_broker, vend_recording, vend_capture):
