@@ -27,12 +27,14 @@ class Difference:
     said: Any
 
 
-def items(messages: Iterable[Message]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _items(messages: Iterable[Message], *, with_properties: bool) -> Iterator[tuple[str, dict[str, Any]]]:
     """Topic and meaning of each message, or of each record of one."""
     for message in messages:
         found = decode(message.topic, message.payload)
-        properties = {name: value for name, value in message.properties.items() if name != _EXPIRY}
-        about = {"qos": message.qos, "retain": message.retain, "properties": properties}
+        about: dict[str, Any] = {"qos": message.qos, "retain": message.retain}
+        if with_properties:
+            kept = {name: value for name, value in message.properties.items() if name != _EXPIRY}
+            about["properties"] = kept
         parsed = topics.parse(message.topic)
         if found.codec is None:
             yield message.topic, {**about, "payload": plain(message.payload)}
@@ -43,18 +45,21 @@ def items(messages: Iterable[Message]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield message.topic, {**about, "value": plain(found.value)}
 
 
-def differences(left: Iterable[Message], right: Iterable[Message]) -> list[Difference]:
-    """By topic."""
-    before, after = _by_topic(left), _by_topic(right)
+def differences(
+    left: Iterable[Message], right: Iterable[Message], *, with_properties: bool = True
+) -> list[Difference]:
+    """By topic. `with_properties`: both sides have them."""
+    before = _by_topic(left, with_properties=with_properties)
+    after = _by_topic(right, with_properties=with_properties)
     found: list[Difference] = []
     for topic in sorted(before.keys() | after.keys()):
         found += _of_topic(topic, before.get(topic, []), after.get(topic, []))
     return found
 
 
-def _by_topic(messages: Iterable[Message]) -> dict[str, list[str]]:
+def _by_topic(messages: Iterable[Message], *, with_properties: bool) -> dict[str, list[str]]:
     said: dict[str, list[str]] = defaultdict(list)
-    for topic, item in items(messages):
+    for topic, item in _items(messages, with_properties=with_properties):
         said[topic].append(json.dumps(item, sort_keys=True))
     return said
 

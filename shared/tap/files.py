@@ -11,7 +11,7 @@ from typing import Final
 
 import click
 
-from shared.capture import Header, Message, chained, read, read_header
+from shared.capture import Header, Message, chained, read, read_header, stock
 from shared.capture.rotation import new
 from shared.progress import bar
 from shared.renaming import Renaming
@@ -44,7 +44,8 @@ def diff(before: Path, after: Path, *, as_json: bool) -> None:
     Exit status 1 where they differ.
     """
     with said():
-        found = differences(read(before), read(after))
+        sources = {read_header(before).source, read_header(after).source}
+        found = differences(read(before), read(after), with_properties=stock.SOURCE not in sources)
     for one in found:
         if as_json:
             click.echo(json.dumps(asdict(one)))

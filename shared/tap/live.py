@@ -124,7 +124,9 @@ def tail(
 @click.command()
 @options.FILES
 @choosing
-@click.option("--speed", default="1", callback=values.speed, metavar="X", help="0.1, 1, 10 ... or max.")
+@click.option(
+    "--speed", default="1", show_default=True, callback=values.speed, metavar="X", help="0.1, 10 ... or max."
+)
 @click.option(
     *("--map", "names"),
     multiple=True,

@@ -80,7 +80,7 @@ class Recorder:
             try:
                 self._keep(messages)
             except OSError as error:
-                if is_over():
+                if is_over() or isinstance(error, BrokenPipeError):  # nobody reads what `tail` says any more
                     raise
                 self._talk(f"cannot write ({error}); trying again until there is room")
                 time.sleep(_PAUSE_S)

@@ -197,6 +197,15 @@ def test_retained_messages_are_told_from_news(broker: Broker, tmp_path: Path) ->
     assert [m.retain for m in read(tmp_path / "r.mqtt.jsonl")] == [True, True, False]
 
 
+def test_the_old_protocol_is_spoken_too(broker: Broker) -> None:
+    old = MqttSettings(port=broker.port, keepalive_s=5, protocol="3.1.1")
+    heard: list[Message] = []
+    with Recorder(old, ["vend/#"], heard.extend, print, most=3) as recorder, Link(old, print) as link:
+        play(link, [sales("m1", n) for n in range(3)], speed=None)
+        recorder.run(lambda: False)
+    assert [(m.payload, m.properties) for m in heard] == [(sales("m1", n).payload, {}) for n in range(3)]
+
+
 def test_speed_paces_what_was_minutes_apart(broker: Broker) -> None:
     """10 virtual minutes at a thousand times their speed take 0.6 s, and as fast as it goes takes less."""
     spread = [sales("m1", n, t_ns=n * 100 * 10**9) for n in range(7)]

@@ -65,6 +65,15 @@ def test_the_same_traffic_is_no_difference_and_another_is(capture: Write) -> Non
     ]
 
 
+def test_what_a_stock_client_wrote_differs_by_no_property(capture: Write, tmp_path: Path) -> None:
+    one = sales("m1", 1)
+    stock = tmp_path / "jam.txt"
+    stock.write_text(f"1790000000.000000000 1 0 {one.topic} {one.payload.hex()}\n")
+    same = tap("diff", capture("a.mqtt.jsonl", one), stock)
+    assert (same.exit_code, same.stdout) == (0, "")
+    assert "#1 sale" in tap("show", stock).stdout
+
+
 def test_a_part_is_cut_out(capture: Write, tmp_path: Path) -> None:
     whole = capture("a.mqtt.jsonl", *(sales(f"m{n % 2}", n, t_ns=n * S) for n in range(1, 100)))
     out = tmp_path / "part.mqtt.jsonl.gz"
