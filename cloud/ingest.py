@@ -10,7 +10,7 @@ import logging
 import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from cloud.batch import Arrived, Batch, Line, digest, refuse, settle
 from cloud.watch import Part, Watch
@@ -77,14 +77,14 @@ class Ingest:
         self._watch = watch or Watch()
 
     async def process(
-        self, messages: Sequence[Arrived], properties: Sequence[dict[str, str]]
+        self, messages: Sequence[Arrived], properties: Sequence[dict[str, Any]]
     ) -> list[tuple[str, Receipt]]:
         """Bring one batch home; returns the receipts to publish, by machine."""
         with self._watch.batch(messages):
             return await self._bring_home(messages, properties)
 
     async def _bring_home(
-        self, messages: Sequence[Arrived], properties: Sequence[dict[str, str]]
+        self, messages: Sequence[Arrived], properties: Sequence[dict[str, Any]]
     ) -> list[tuple[str, Receipt]]:
         started_ns = self._archive.started_at_ns
         captured = [

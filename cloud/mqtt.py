@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from cloud.batch import Arrived
+from shared.mqtt_properties import from_paho
 from shared.network import send_at_once
 from shared.settings import MqttSettings
 
@@ -41,7 +42,7 @@ class Inbound:
     """A message, and what acknowledges it."""
 
     arrived: Arrived
-    properties: dict[str, str]
+    properties: dict[str, Any]
     mid: int
 
 
@@ -167,8 +168,7 @@ class Connection:
     def _on_message(self, _client: paho.Client, _userdata: object, message: paho.MQTTMessage) -> None:
         if self._overflow.done():
             return
-        kept = message.properties.json() if message.properties else {}  # type: ignore[no-untyped-call]
-        properties = {str(name): str(value) for name, value in kept.items()}
+        properties = from_paho(message.properties)
         payload = bytes(message.payload)
         arrived = Arrived(message.topic, payload, message.qos, message.retain, self._wall_ns(), message.dup)
         self._inbox.append(Inbound(arrived, properties, message.mid))

@@ -10,13 +10,13 @@ from typing import Any, Final
 import click
 
 from cloud.cli.common import database, print_table, said
-from cloud.cli.progress import bar
 from cloud.config import CloudSettings
 from cloud.ranges import count
 from cloud.rebuild.fetch import fetched
 from cloud.rebuild.machines import Wanted
 from cloud.rebuild.whole import rebuilt
 from shared import money
+from shared.progress import bar
 
 _SHOWN: Final = 20  # differences and damages in words; --json has all
 

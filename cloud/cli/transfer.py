@@ -9,12 +9,12 @@ from pathlib import Path
 import click
 
 from cloud.cli.common import database, said
-from cloud.cli.progress import bar
 from cloud.cli.rebuild import totals
 from cloud.config import CloudSettings
 from cloud.transfer.arrive import arrive
 from cloud.transfer.backup import backup as backed_up
 from cloud.transfer.leave import leave
+from shared.progress import bar
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 

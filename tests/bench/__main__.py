@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backlog, commit, fleet_prices, live, panels, poll
+from tests.bench import backlog, commit, fleet_prices, live, panels, poll, replay
 from tests.bench.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "backlog-50": backlog.fifty_machines,
     "fleet-prices": fleet_prices.measure,
     "panels": panels.measure,
+    "replay": replay.measure,
 }
 
 

@@ -1,5 +1,6 @@
 """Commands from the command line to a machine and back, through a real broker, in both protocols."""
 
+import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,7 +113,8 @@ def test_a_day_at_the_desk(desk: Desk) -> None:
 def _correlated(archive: Path) -> set[str]:
     """What the archived replies say that they answer."""
     messages = (message for path in archive.iterdir() for message in capture.read(path))
-    return {m.properties["CorrelationData"] for m in messages if m.topic.endswith("/reply")}
+    correlated = (m.properties["CorrelationData_b64"] for m in messages if m.topic.endswith("/reply"))
+    return {base64.b64decode(data).hex() for data in correlated}
 
 
 @pytest.mark.parametrize("desk", ["3.1.1"], indirect=True)
