@@ -9,8 +9,6 @@ JsonObject = dict[str, Any]
 
 _EXPRESSION: Final = {"type": "__expr__", "uid": "__expr__"}
 _RECEIVER: Final = "Operators"
-_BROKER_S: Final = 30 * 60  # so long after the broker came back, machines may still send what they owe
-_BROKER: Final = 'SELECT min("broker_connected") FROM "cloud" WHERE $timeFilter'
 
 
 def rules_file() -> JsonObject:
@@ -29,12 +27,14 @@ def rules_file() -> JsonObject:
 
 
 def rule_of(rule: Rule) -> JsonObject:
-    condition = f"$B > {rule.above}"
-    data = [_query("A", rule.query, rule.window_s), _reduce("B", "A")]
-    if rule.needs_broker:
-        condition += " && $E == 1"
-        data += [_query("D", _BROKER, _BROKER_S), _reduce("E", "D")]
-    data.append(_expression("C", {"type": "math", "expression": condition}))
+    one = "?var-machine={{ .Labels.machine }}" if rule.dashboard == "vend-machine" else ""
+    notes = {
+        "summary": rule.so,
+        "action": rule.action,
+        "who": rule.who,
+        "look": f"{{{{ externalURL }}}}d/{rule.dashboard}{one}",
+        "resolves": "by itself",
+    }
     return {
         "uid": rule.uid,
         "title": rule.title,
@@ -42,29 +42,28 @@ def rule_of(rule: Rule) -> JsonObject:
         "for": rule.hold,
         "noDataState": "Alerting" if rule.silence_fires else "OK",
         "execErrState": "Alerting" if rule.error_fires else "KeepLast",
-        "annotations": {"summary": rule.so, "action": rule.action, "who": rule.who, "resolves": "by itself"},
+        "annotations": notes,
         "labels": {"severity": "critical" if rule.critical else "warning", "who": rule.who},
         "isPaused": False,
-        "data": data,
+        "data": [_query(rule), _reduce(), _threshold(rule)],
     }
 
 
-def _query(ref: str, influxql: str, window_s: int) -> JsonObject:
-    model = {
-        "refId": ref,
-        "datasource": SOURCE,
-        "rawQuery": True,
-        "query": influxql,
-        "resultFormat": "time_series",
-        "alias": "",
-        "intervalMs": 60_000,
-        "maxDataPoints": 1_000,
-    }
+def _query(rule: Rule) -> JsonObject:
     return {
-        "refId": ref,
+        "refId": "A",
         "datasourceUid": SOURCE["uid"],
-        "relativeTimeRange": {"from": window_s, "to": 0},
-        "model": model,
+        "relativeTimeRange": {"from": rule.window_s, "to": 0},
+        "model": {
+            "refId": "A",
+            "datasource": SOURCE,
+            "rawQuery": True,
+            "query": rule.query,
+            "resultFormat": "time_series",
+            "alias": "",
+            "intervalMs": 60_000,
+            "maxDataPoints": 1_000,
+        },
     }
 
 
@@ -77,10 +76,15 @@ def _expression(ref: str, model: JsonObject) -> JsonObject:
     }
 
 
-def _reduce(ref: str, of: str) -> JsonObject:
-    return _expression(
-        ref, {"type": "reduce", "expression": of, "reducer": "last", "settings": {"mode": "dropNN"}}
-    )
+def _reduce() -> JsonObject:
+    """A series without a value has none, and does not fire."""
+    settings = {"mode": "dropNN"}
+    return _expression("B", {"type": "reduce", "expression": "A", "reducer": "last", "settings": settings})
+
+
+def _threshold(rule: Rule) -> JsonObject:
+    conditions = [{"evaluator": {"type": "gt", "params": [rule.above]}}]
+    return _expression("C", {"type": "threshold", "expression": "B", "conditions": conditions})
 
 
 def contact_points_file() -> JsonObject:

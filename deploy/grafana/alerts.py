@@ -1,9 +1,8 @@
 """Alert rules: one row each, with what is so, what to do, who does it. Each resolves itself.
 
-A query gives one value a series; its last one is compared. It reads gauges of what is so now, so it needs no
-template variable. One cause, one alert: all machines of a rule are one notification (`alerting.py`). While the
-cloud is cut off the broker, machines keep the last state they were known in; `needs_broker` is for what grows by
-itself in that time.
+A query gives one value a series, of which the last one is compared. It reads gauges of what is so now. One
+cause, one alert: all machines of a rule are one notification (`alerting.py`), and while the broker or the
+cloud is away, gauges of machines stand still, so that only the rules of the system fire.
 """
 
 from dataclasses import dataclass
@@ -38,7 +37,6 @@ class Rule:
     dashboard: str
     critical: bool = False
     window_s: int = _HOURS
-    needs_broker: bool = False
     silence_fires: bool = False
     error_fires: bool = False
 
@@ -54,8 +52,8 @@ def _card(reasons: str, negated: str = "") -> str:
     return f'SELECT 1 - "card" FROM {last} WHERE "card_why" =~ /{reasons}/{other} GROUP BY "machine"'
 
 
-NO_NETWORK: Final = "^card reader has no network$"
-BROKEN: Final = "^card reader (is out of order|is jammed)$"
+NO_NETWORK: Final = "^card reader has no network"
+BROKEN: Final = "^card reader (is out of order|is jammed)"
 NO_ANSWER: Final = "^card reader (does not answer|is not connected|was unplugged|cannot be reached)"
 _KNOWN: Final = f"{NO_NETWORK}|{BROKEN}|{NO_ANSWER}"
 _M: Final = "{{ .Labels.machine }}"
@@ -143,7 +141,6 @@ _SALES: Final = (
         TECHNICIAN,
         "vend-machine",
         critical=True,
-        needs_broker=True,
     ),
     Rule(
         "vend-no-sale",
@@ -155,7 +152,6 @@ _SALES: Final = (
         "Is the site closed? Else try to buy: door, display, coin and card acceptance, empty slots.",
         TECHNICIAN,
         "vend-machine",
-        needs_broker=True,
     ),
     Rule(
         "vend-failed-vends",
@@ -176,8 +172,8 @@ _SALES: Final = (
         _now('last("jams")'),
         0,
         "5m",
-        f"Coins or notes are stuck at {_M}: {_V} devices are jammed.",
-        "Clear coin mechanism and note path; the fault ends by itself.",
+        f"Something is stuck at {_M}: {_V} slots or devices are jammed.",
+        "One machine says which: clear the slot, the coin mechanism or the note path.",
         TECHNICIAN,
         "vend-machine",
         critical=True,

@@ -10,8 +10,8 @@ ALL: Final = "_all"  # the fleet's own rows in the rollups; no machine can be ca
 NOW: Final = "time > now() - 3h"
 TODAY: Final = "time > now() - 2d"
 
-# The period before the one shown, as long as it. InfluxQL knows no offset, Grafana's time shift no length that
-# follows the chosen period.
+# The period before the one shown, as long as it: InfluxQL knows no offset, and Grafana's time shift no length
+# that follows the chosen period.
 BEFORE: Final = "time >= ${__from}ms - (${__to}ms - ${__from}ms) AND time < ${__from}ms"
 
 CURRENCY_IS: Final = "\"currency\" = '$currency'"
@@ -27,9 +27,10 @@ STATE_MACHINES: Final = Variable("machine", "Machine", _MACHINES, all_value=".*"
 
 
 def newest(columns: str, measurement: str, where: str, *by: str) -> str:
-    """The newest point of each series, as rows of a table."""
+    """The newest point of each series, as rows of a table; without tags the newest of all."""
     tags = ", ".join(f'"{tag}"' for tag in by)
-    return f'SELECT {columns} FROM "{measurement}" WHERE {where} GROUP BY {tags} ORDER BY time DESC LIMIT 1'
+    each = f"GROUP BY {tags} " if tags else ""
+    return f'SELECT {columns} FROM "{measurement}" WHERE {where} {each}ORDER BY time DESC LIMIT 1'
 
 
 def each_last(fields: tuple[str, ...], measurement: str, where: str, *by: str) -> str:

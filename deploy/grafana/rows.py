@@ -64,6 +64,7 @@ ONLINE: Final[Words] = (Word("1", "online", "green"), Word("0", "silent", "red")
 TAKES: Final[Words] = (Word("1", "yes", "green"), Word("0", "no", "red"))
 TROUBLE: Final[Words] = (Word("0", "no", "green"), Word("1", "yes", "red"))
 LATE: Final[Words] = (Word("true", "arrived late", "orange"), Word("false", "", "text"))
+NOT_KNOWN: Final[Words] = (Word("-1", "not known", "text"),)
 OPEN: Final[Words] = (Word("true", "opened", "orange"), Word("false", "closed", "green"))
 
 

@@ -41,7 +41,8 @@ def _now(minor: int) -> tuple[Panel, ...]:
                 *(Column(place, Unit.MONEY) for place in _PLACES.values()),
                 Column("notes", Unit.COUNT),
             ),
-            sort="cash box",
+            sort="machine",
+            rising=True,
         ),
     )
 

@@ -1,7 +1,7 @@
 """Inventory and route: what is left, for how long, what to bring. What is so now."""
 
 from deploy.grafana.parts import NOW, STATE_MACHINES, TODAY, each_last, newest
-from deploy.grafana.rows import MACHINE, Column, Dashboard, Kind, Look, Panel, Unit, group_step
+from deploy.grafana.rows import MACHINE, NOT_KNOWN, Column, Dashboard, Kind, Look, Panel, Unit, group_step
 
 _CHOSEN = '"machine" =~ /^$machine$/'
 _SLOTS = f"{TODAY} AND {_CHOSEN}"
@@ -19,9 +19,9 @@ def _numbers() -> tuple[Panel, ...]:
     return (
         Panel(
             "Filled",
-            "How full are the machines?",
+            "How much of what should be in the machines is there?",
             Kind.NUMBER,
-            (f'SELECT sum("count") * 100 / sum("capacity") AS "filled" FROM {_slots("count", "capacity")}',),
+            (f'SELECT 100 - sum("bring") * 100 / sum("par") AS "filled" FROM {_slots("bring", "par")}',),
             Unit.PERCENT,
             width=8,
         ),
@@ -64,7 +64,7 @@ def _route() -> tuple[Panel, ...]:
                 MACHINE,
                 Column("filled", Unit.PERCENT),
                 *(Column(name, Unit.COUNT) for name in ("empty", "low", "slots")),
-                Column("runs out in", Unit.HOURS),
+                Column("runs out in", Unit.HOURS, NOT_KNOWN),
                 Column("change low", Unit.COUNT),
             ),
             sort="filled",

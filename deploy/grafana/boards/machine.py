@@ -4,6 +4,7 @@ from deploy.grafana.parts import CURRENCY, NOW, OF_ONE, ONE_MACHINE, TODAY, newe
 from deploy.grafana.rows import (
     LATE,
     MERGE_STEP,
+    NOT_KNOWN,
     ONLINE,
     OPEN,
     TAKES,
@@ -86,7 +87,6 @@ def _now(look: Look) -> Panel:
                 '"clock", "software"',
                 "machine_now",
                 f"{NOW} AND {OF_ONE}",
-                "machine",
             ),
         ),
         columns=(
@@ -129,7 +129,7 @@ def _holds(look: Look) -> tuple[Panel, ...]:
                 Column("product"),
                 *(Column(name, Unit.COUNT) for name in ("count", "par", "capacity", "bring")),
                 Column("sold in 7 days", Unit.COUNT),
-                Column("days left", Unit.DAYS),
+                Column("days left", Unit.DAYS, NOT_KNOWN),
             ),
             sort="slot",
             rising=True,

@@ -47,7 +47,8 @@ def _now() -> tuple[Panel, ...]:
             (
                 (
                     'SELECT sum("more") AS "dead letters" FROM '
-                    '(SELECT non_negative_difference(max("dead_letters")) AS "more" FROM "cloud" WHERE $timeFilter GROUP BY time(1m), "process")'
+                    '(SELECT non_negative_difference(max("dead_letters")) AS "more" '
+                    'FROM "cloud" WHERE $timeFilter GROUP BY time(1m), "process")'
                 ),
             ),
             width=8,
