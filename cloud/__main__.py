@@ -18,6 +18,7 @@ from cloud.cli.machines import dead_letters, machines
 from cloud.cli.plan import apply, export_plan, history, plan, undo
 from cloud.cli.prices import disagreements, prices
 from cloud.cli.rebuild import rebuild
+from cloud.cli.rollups import rollups
 from cloud.cli.transfer import export_all, import_all
 from cloud.config import CloudSettings
 from shared.settings import SettingsError, load
@@ -56,6 +57,7 @@ def run(settings: CloudSettings, *, worker: bool) -> None:
 PARTS = (
     *(prices, plan, apply, export_plan, history, undo, disagreements, machines, dead_letters, csv_files),
     *(books, count_bag, collections, audit, command, commands, command_key, rebuild, export_all, import_all),
+    rollups,
     *identities.COMMANDS,
 )
 for part in PARTS:

@@ -29,12 +29,18 @@ from cloud.config import CloudSettings
 from cloud.database import connect, make
 from cloud.desk import Seat, keep_desk
 from cloud.figures import write_figures
+from cloud.gauges.broker import BrokerFigures
+from cloud.gauges.fleet import Fleet
+from cloud.gauges.process import Worker, write_process
+from cloud.gauges.writer import Gauges, write_gauges
 from cloud.health import serving
 from cloud.identity.register import Register
 from cloud.influx import Influx
 from cloud.ingest import Ingest
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import follow, publish_wanted
+from cloud.rollups.dirty import DirtyHours
+from cloud.rollups.work import keep_rollups
 from cloud.store import Store
 from cloud.watch import Watch
 from cloud.watermarks import publish_watermarks
@@ -75,7 +81,13 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         register = stack.enter_context(closing(Register(path)))
         seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
         archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
+        dirty = stack.enter_context(closing(DirtyHours(path)))
+        rollups = stack.enter_context(closing(Seat(settings.data_dir / "rollups.lock")))
         figures = stack.enter_context(closing(Store(path)))
+        worker_name = stack.enter_context(closing(Worker(settings.data_dir))).name
+        fleet = stack.enter_context(closing(Fleet(path)))
+        gauging = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="gauges"))
+        broker = BrokerFigures()
         watch.metrics.read("prices_waiting", figures.waiting)
         watch.metrics.read("machines_online", figures.online)
         disk = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="disk"))
@@ -83,7 +95,11 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         async def on_disk(write: Callable[[], None]) -> None:
             await loop.run_in_executor(disk, write)
 
-        async with Influx(settings.influx, watch=watch) as influx, serving(settings.health.address, watch):
+        async with (
+            Influx(settings.influx, watch=watch) as influx,
+            Influx(settings.influx) as unwatched,  # gauges are no work of which readiness is told
+            serving(settings.health.address, watch),
+        ):
             ingest = Ingest(archive, influx, keeper, asyncio.sleep, on_disk, register.denied, watch)
             parts = (
                 partial(publish_wanted, db=wanted),
@@ -95,13 +111,33 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
             group = settings.share_group or figures.share_group()
             shared = [(f"$share/{group}/{topic.filter}", topic.qos) for topic in _SHARED]
-            serve = asyncio.create_task(_serve(settings.mqtt, name, shared, ingest, desk, influx, watch))
+            gauges = Gauges(fleet, thread=gauging, gone=register.denied)
+
+            def has_desk() -> bool:
+                return seat is not None and seat.is_ours
+
+            serve = asyncio.create_task(
+                _side_by_side(
+                    _serve(settings.mqtt, name, shared, ingest, desk, influx, watch, broker),
+                    keep_rollups(rollups, dirty, influx, settings.reports.zone),
+                    write_gauges(gauges, unwatched, has_desk, watch, time.time_ns),
+                    write_process(
+                        unwatched, watch, lambda: "desk" if has_desk() else worker_name, broker, time.time_ns
+                    ),
+                )
+            )
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, serve.cancel)
             try:
                 await serve
             except asyncio.CancelledError:
                 _log.info("stopping")
+
+
+async def _side_by_side(*parts: Coroutine[None, None, None]) -> None:
+    async with asyncio.TaskGroup() as group:
+        for part in parts:
+            group.create_task(part)
 
 
 async def _serve(
@@ -112,6 +148,7 @@ async def _serve(
     desk: Desk | None,
     influx: Influx,
     watch: Watch,
+    broker: BrokerFigures,
 ) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
@@ -125,7 +162,7 @@ async def _serve(
                 _log.info("connected to %s:%s", settings.host, settings.port)
                 async with asyncio.TaskGroup() as group:
                     group.create_task(connection.lost())
-                    group.create_task(_take_in(connection, ingest, watch))
+                    group.create_task(_take_in(connection, ingest, watch, broker))
                     if desk is not None:
                         group.create_task(desk(connection))
                     pause_s = _BACKOFF_FIRST_S
@@ -133,6 +170,7 @@ async def _serve(
             cause = _cause(trouble)
             _log.warning("broker: %s; connecting again", cause)
             watch.disconnected(f"not connected: {cause}")
+            broker.forget()
         await asyncio.sleep(pause_s * rng.uniform(0.5, 1.0))
         pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
 
@@ -144,10 +182,13 @@ def _cause(trouble: BaseException) -> BaseException:
     return trouble
 
 
-async def _take_in(connection: Connection, ingest: Ingest, watch: Watch) -> None:
+async def _take_in(connection: Connection, ingest: Ingest, watch: Watch, broker: BrokerFigures) -> None:
     """The next batch gathers while one is brought home: large under load, and no waiting without."""
     while True:
-        batch = await connection.receive(_BATCH_MESSAGES, _BATCH_BYTES)
+        received = await connection.receive(_BATCH_MESSAGES, _BATCH_BYTES)
+        batch = [m for m in received if not broker.hear(m.arrived.topic, m.arrived.payload)]
+        if not batch:
+            continue
         receipts = await ingest.process([m.arrived for m in batch], [m.properties for m in batch])
         for message in batch:
             connection.acknowledge(message)

@@ -12,13 +12,16 @@ from pydantic import ValidationError
 
 from cloud.points import record_line, stock_lines
 from cloud.ranges import ranges_of
+from cloud.said import health_lines, status_line
 from shared import codec, topics
 from shared.commands import Reply
 from shared.fields import explain
-from shared.messages import Receipt, Refusal, Reported, Status, Stock, check
+from shared.messages import Health, Receipt, Refusal, Reported, Status, Stock, check
 from shared.records import Header, Record, RecordError, Sale, parse_record
 
 PRICED: Final = ("cash", "card")  # tenders that a price list has prices for
+UNSOLD: Final = ("free", "test")  # vends that are no sales
+TOLD: Final = ("status", "reported", "stock", "health")  # retained topics of which the last word is kept
 RECEIPT_ENTRIES: Final = 1_000  # as many as a Receipt may list
 
 
@@ -94,8 +97,10 @@ class Batch:
     status: dict[str, Status] = field(default_factory=dict)
     reported: dict[str, Reported] = field(default_factory=dict)
     stock: dict[str, Stock] = field(default_factory=dict)
-    told_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # when those three came, by topic too
+    health: dict[str, Health] = field(default_factory=dict)
+    told_ns: dict[tuple[str, str], int] = field(default_factory=dict)  # when those came, by topic too
     charged: dict[tuple[str, str, str], Charged] = field(default_factory=dict)
+    sold: dict[str, int] = field(default_factory=dict)  # the newest sale of a machine, by its own time
     replies: list[tuple[str, Reply]] = field(default_factory=list)
     heard: dict[str, int] = field(default_factory=dict)  # when a machine spoke; retained words are old
 
@@ -145,6 +150,8 @@ def _records(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
         batch.lines.append(Line(record_line(record), key, message, item, header.at_ns, is_synced))
         if isinstance(record.body, Sale):
             _charge(batch, header, record.body)
+            if record.body.tenders[0].tender not in UNSOLD:
+                batch.sold[machine] = max(header.at_ns, batch.sold.get(machine, 0))
 
 
 def _record(item: object, machine: str, topic: topics.Topic) -> Record:
@@ -185,11 +192,15 @@ def _message(batch: Batch, message: Arrived, machine: str, topic: topics.Topic) 
             batch.replies.append((machine, value))
         case Status():
             batch.status[machine] = value
+            batch.lines.append(Line(status_line(machine, value, message.arrived_ns), None, message))
         case Reported():
             batch.reported[machine] = value
         case Stock():
             batch.stock[machine] = value
             batch.lines += [Line(text, None, message) for text in stock_lines(machine, value)]
+        case Health():
+            batch.health[machine] = value
+            batch.lines += [Line(text, None, message) for text in health_lines(machine, value)]
         case _:
             _bury(batch, message, "wrong_direction", "only the cloud speaks on this topic")
 

@@ -4,11 +4,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from pydantic_settings import SettingsConfigDict
 
 from cloud.logs import Style
+from shared import schedules
 from shared.settings import MqttSettings, Section, Settings
 
 JoinUrl = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+:[0-9]{1,5}$")]
@@ -65,6 +67,21 @@ class HealthSettings(Section):
         return parts.hostname, parts.port
 
 
+def _known(name: str) -> str:
+    schedules.zone_of(name)
+    return name
+
+
+class ReportSettings(Section):
+    """`time_zone`: of the hours and days in dashboards (cloud/rollups)."""
+
+    time_zone: Annotated[schedules.Zone, AfterValidator(_known)] = "UTC"
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return schedules.zone_of(self.time_zone)
+
+
 class CloudSettings(Settings):
     """`share_group`: a secret that processes with a data_dir of their own have in common (cloud/app.py)."""
 
@@ -77,6 +94,7 @@ class CloudSettings(Settings):
     influx: InfluxSettings = InfluxSettings()
     identity: IdentitySettings = IdentitySettings()
     health: HealthSettings = HealthSettings()
+    reports: ReportSettings = ReportSettings()
 
     @property
     def ca_dir(self) -> Path:

@@ -12,6 +12,9 @@ from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Final
 
+from aiomqtt import MqttError
+
+from cloud.gauges.broker import TOPICS as OF_THE_BROKER
 from cloud.mqtt import Connection
 from shared import topics
 
@@ -24,6 +27,7 @@ Part = Callable[[Connection], Coroutine[None, None, None]]
 class Seat:
     def __init__(self, path: Path) -> None:
         self._file = path.open("ab")
+        self.is_ours = False
 
     def take(self) -> bool:
         """Whether it is ours, now or already. Returns at once."""
@@ -31,6 +35,7 @@ class Seat:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
+        self.is_ours = True
         return True
 
     def close(self) -> None:
@@ -46,6 +51,16 @@ async def keep_desk(connection: Connection, seat: Seat, parts: Sequence[Part]) -
     _log.info("this process publishes prices and listens to what machines say of themselves")
     for topic in _RETAINED:
         await connection.subscribe(topic.filter, topic.qos)
+    await _listen_to_the_broker(connection)
     async with asyncio.TaskGroup() as group:
         for part in parts:
             group.create_task(part(connection))
+
+
+async def _listen_to_the_broker(connection: Connection) -> None:
+    """A broker may keep its figures to itself; then there are none."""
+    try:
+        for name in OF_THE_BROKER:
+            await connection.subscribe(name, 0)
+    except MqttError as error:
+        _log.warning("no figures of the broker: %s", error)

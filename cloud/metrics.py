@@ -158,6 +158,19 @@ class Metrics:
         assert isinstance(gauge, Gauge)
         gauge.set_function(look)
 
+    def total(self, name: str) -> int:
+        """Of a counter, over all values of its label."""
+        return round(
+            sum(
+                sample.value
+                for (known, _), made in self._made.items()
+                if known == name
+                for metric in made.collect()
+                for sample in metric.samples
+                if sample.name.endswith("_total")
+            )
+        )
+
     def _child(self, name: str, value: str) -> _Made:
         return self._made.get((name, value)) or self._made[name, OTHER]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from cloud import books
-from cloud.batch import Batch, DeadLetter, Line
+from cloud.batch import TOLD, Batch, DeadLetter, Line
 from cloud.commands.table import keep_replies
 from cloud.database import connect
+from cloud.rollups import dirty
 from shared import codec
 
 
@@ -35,7 +36,7 @@ class Store:
     def keep(self, batch: Batch, at_ns: int) -> None:
         """What a batch taught beside its points, in one transaction. `at_ns`: when it arrived."""
         with self.db:
-            for name in ("status", "reported", "stock"):
+            for name in TOLD:
                 self.db.executemany(
                     f"INSERT INTO machine (machine, {name}, {name}_ns) VALUES (?, ?, ?) "  # noqa: S608  # names above
                     f"ON CONFLICT (machine) DO UPDATE SET "
@@ -51,6 +52,20 @@ class Store:
                 list(batch.heard.items()),
             )
             self.db.executemany(
+                "INSERT INTO machine (machine, sold_ns) VALUES (?, ?) "
+                "ON CONFLICT (machine) DO UPDATE SET sold_ns = max(sold_ns, excluded.sold_ns)",
+                list(batch.sold.items()),
+            )
+            self.db.executemany(
+                "UPDATE machine SET door_open_ns = CASE WHEN NOT ? THEN 0 WHEN door_open_ns = 0 THEN ? "
+                "ELSE door_open_ns END WHERE machine = ?",
+                [
+                    (health.door_open, health.at_ns, m)
+                    for m, health in batch.health.items()
+                    if health.door_open is not None
+                ],
+            )
+            self.db.executemany(
                 "INSERT INTO charged VALUES (?, ?, ?, ?, ?, ?) "
                 "ON CONFLICT (machine, slot, tender) DO UPDATE SET "
                 "price_minor = excluded.price_minor, price_version = excluded.price_version, "
@@ -63,6 +78,7 @@ class Store:
             keep_replies(self.db, batch.replies, at_ns)
             self._bury(batch.dead)
             books.keep(self.db, batch, at_ns)
+            dirty.mark(self.db, batch)
 
     def _bury(self, letters: Iterable[DeadLetter]) -> None:
         self.db.executemany(

@@ -4,7 +4,7 @@ It changes nothing that the parts do. Every method returns at once and may be ca
 """
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +17,7 @@ from shared import topics
 
 STUCK_AFTER_S: Final = 60.0  # a batch takes less than a second; InfluxDB is tried every 30 s at least
 _LIVE_NS: Final = 60 * 10**9
+_KEPT: Final = 20_000  # lags and durations that nobody has asked for yet
 
 
 class Part(StrEnum):
@@ -44,10 +45,13 @@ class Watch:
         self._wall_ns = wall_ns
         self._troubles = {Part.BROKER: Trouble(Part.BROKER, "not connected yet", monotonic_s())}
         self._batch_since_s: float | None = None
+        self._connected_s = monotonic_s()
+        self.live_lags_s: deque[float] = deque(maxlen=_KEPT)
+        self.writes_s: deque[float] = deque(maxlen=_KEPT)  # durations of requests to InfluxDB
         self._waiting: Callable[[], tuple[int, int]] = _nothing
         self.metrics.read("ready", lambda: not self.troubles())
         self.metrics.read("broker_connected", lambda: Part.BROKER not in self._troubles)
-        self.metrics.read("inbox_messages", lambda: self._waiting()[0])
+        self.metrics.read("inbox_messages", self.inbox_messages)
         self.metrics.read("inbox_bytes", lambda: self._waiting()[1])
 
     def trouble(self, part: Part, words: str) -> None:
@@ -69,12 +73,24 @@ class Watch:
     def connected(self, waiting: Callable[[], tuple[int, int]]) -> None:
         """To the broker. `waiting`: messages and bytes in the inbox of this connection."""
         self._waiting = waiting
+        self._connected_s = self.monotonic_s()
         self.well(Part.BROKER)
 
     def disconnected(self, words: str) -> None:
         self._waiting = _nothing
         self.metrics.count("broker_reconnects_total")
         self.trouble(Part.BROKER, words)
+
+    def inbox_messages(self) -> int:
+        return self._waiting()[0]
+
+    def is_well(self, part: Part) -> bool:
+        return part not in self._troubles
+
+    def broker_since_s(self) -> float:
+        """When the connection to the broker began, or when it was lost; monotonic."""
+        away = self._troubles.get(Part.BROKER)
+        return away.since_s if away else self._connected_s
 
     @contextmanager
     def batch(self, messages: Sequence[Arrived]) -> Iterator[None]:
@@ -99,6 +115,8 @@ class Watch:
                 is_live = line.source.arrived_ns - line.made_ns < _LIVE_NS
                 lag_s = max(0, now_ns - line.made_ns) / 1e9
                 self.metrics.observe("stored_lag_seconds", lag_s, "live" if is_live else "late")
+                if is_live:
+                    self.live_lags_s.append(lag_s)
         for code, count in Counter(
             r.reason for told in batch.refused.values() for r in told.values()
         ).items():
@@ -112,6 +130,7 @@ class Watch:
     def wrote(self, seconds: float, failure: str) -> None:
         """A write request was answered, or was not. `failure`: what kind, nothing where it succeeded."""
         self.metrics.observe("influx_write_seconds", seconds)
+        self.writes_s.append(seconds)
         if failure:
             self.metrics.count("influx_retries_total", 1, failure)
 

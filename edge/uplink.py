@@ -10,6 +10,7 @@ import logging
 import random
 import socket
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -107,18 +108,17 @@ class Uplink:
     def _run(self) -> None:
         try:
             rng = random.Random()  # noqa: S311  # jitter, not secrets
-            pause_s = _BACKOFF_FIRST_S
+            pause_s = 0.0
             while not self._stop.is_set():
-                if self._connection():
-                    pause_s = _BACKOFF_FIRST_S
+                pause_s = next_pause_s(pause_s, self._connection())
                 self._stop.wait(pause_s * rng.uniform(0.5, 1.0))
-                pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
         except BaseException as error:  # noqa: BLE001  # a thread's outermost frame: record and end the process
             self._crashed(error)
 
-    def _connection(self) -> bool:
-        """One connection from CONNECT to its end. True when the broker had accepted it."""
+    def _connection(self) -> float:
+        """One connection from CONNECT to its end. Returns how long it took, 0 when it was not accepted."""
         accepted = threading.Event()
+        started_s = time.monotonic()
         client = self._make_client(accepted)
         reason = "broker unreachable"
         try:
@@ -143,9 +143,10 @@ class Uplink:
             with self._lock:
                 self._client = None
             _shut(client)
-        if accepted.is_set():
-            self._emit(Disconnected(reason))
-        return accepted.is_set()
+        if not accepted.is_set():
+            return 0.0
+        self._emit(Disconnected(reason))
+        return time.monotonic() - started_s
 
     def _connect(self, client: mqtt.Client) -> None:
         settings = self._settings
@@ -230,6 +231,17 @@ class Uplink:
         client.on_publish = on_publish
         client.on_message = on_message
         return client
+
+
+def next_pause_s(pause_s: float, lived_s: float) -> float:
+    """How long to wait after a connection of `lived_s`, the pause before it having been `pause_s`.
+
+    One that was shorter than the longest pause counts as a failed try: two clones of a card take the
+    connection from one another, and so each has turns that get longer, until the cloud's word is heard.
+    """
+    if lived_s >= _BACKOFF_LIMIT_S:
+        return _BACKOFF_FIRST_S
+    return max(_BACKOFF_FIRST_S, min(_BACKOFF_LIMIT_S, pause_s * 2))
 
 
 def _shut(client: mqtt.Client) -> None:

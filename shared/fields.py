@@ -26,6 +26,7 @@ Minor = Annotated[int, Field(ge=0, le=MAX_INT)]
 MAX_PRICE_MINOR: Final = 10_000_000
 PriceMinor = Annotated[int, Field(ge=1, le=MAX_PRICE_MINOR)]
 Seq = Annotated[int, Field(ge=1, le=MAX_INT)]
+Celsius = Annotated[float, Field(ge=-273.15, le=1_000.0, allow_inf_nan=False)]
 Tender = Literal["cash", "card", "wallet", "free", "test"]
 Version = Literal[1]
 

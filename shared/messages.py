@@ -8,6 +8,8 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from shared.fields import (
+    MAX_INT,
+    Celsius,
     Code,
     Count,
     Currency,
@@ -214,6 +216,61 @@ class Stock(Frozen):
     v: Version = 1
     at_ns: Count
     slots: Annotated[dict[Slot, SlotStock], Field(max_length=1_000)]
+
+
+class TubeLevel(Frozen):
+    """All tubes of one coin together.
+
+    `capacity`: no changer says it; None until a tube was full, when its count was the capacity.
+    """
+
+    coin_minor: Annotated[int, Field(ge=1, le=MAX_INT)]
+    count: Count
+    capacity: Count | None = None
+    full: bool
+
+
+class Link(Frozen):
+    """`round_trip_ms`: from a publish to its acknowledgement, the median of the last ones."""
+
+    reconnects_24h: Count
+    up_since_ns: Count | None = None
+    round_trip_ms: Count | None = None
+
+
+class OpenFault(Frozen):
+    device: Code
+    code: Code
+    since_ns: Count
+
+
+class Health(Frozen):
+    """How the machine is, beside what it sells. What it does not have, or does not know, is None or empty and
+    never 0.
+
+    `temperatures`: degrees Celsius by sensor. `lockouts`: what is not sold for a reason of safety or by
+    order, `all` or the names of groups. `change_low`: only exact change is taken. `locked_slots`: not sold
+    for any reason. `clock_offset_ms`: how far its clock is off.
+    """
+
+    v: Version = 1
+    at_ns: Count
+    temperatures: Annotated[dict[Product, Celsius], Field(max_length=64)] = Field(default_factory=dict)
+    lockouts: Annotated[tuple[Product, ...], Field(max_length=1_000)] = ()
+    door_open: bool | None = None
+    tubes: Annotated[tuple[TubeLevel, ...], Field(max_length=16)] = ()
+    change_low: bool | None = None
+    cashbox_minor: Minor | None = None
+    stacker_minor: Minor | None = None
+    stacker_notes: Count | None = None
+    recycler_minor: Minor | None = None
+    tubes_minor: Minor | None = None
+    clock: Literal["synced", "estimated", "unknown"] = "unknown"
+    clock_offset_ms: Annotated[int, Field(ge=-MAX_INT, le=MAX_INT)] | None = None
+    link: Link | None = None
+    faults: Annotated[tuple[OpenFault, ...], Field(max_length=256)] = ()
+    locked_slots: Annotated[tuple[Slot, ...], Field(max_length=1_000)] = ()
+    disk_free_mb: Count | None = None
 
 
 class CertificateRequest(Frozen):

@@ -16,6 +16,7 @@ from shared.messages import (
     CertificateIssued,
     CertificateRequest,
     Config,
+    Health,
     PriceList,
     Receipt,
     Reported,
@@ -77,6 +78,9 @@ EVENT = Topic("event", _UP, 1, False, _MSGPACK, None, "all other journal records
 STATUS = Topic("status", _UP, 1, True, _JSON, Status, "online, and each tender's availability")
 STOCK = Topic("stock", _UP, 1, True, _JSON, Stock, "products left by slot")
 REPORTED = Topic("reported", _UP, 1, True, _JSON, Reported, "prices and config in force, what was refused")
+HEALTH = Topic(
+    "health", _UP, 1, True, _JSON, Health, "temperatures, cash levels, clock, link and open faults"
+)
 RECEIPT = Topic("receipt", _DOWN, 1, False, _MSGPACK, Receipt, "records the database has")
 PRICES = Topic("prices", _DOWN, 1, True, _JSON, PriceList, "the price list wanted")
 CONFIG = Topic("config", _DOWN, 1, True, _JSON, Config, "planogram, limits and tenders wanted")
@@ -95,7 +99,7 @@ CERTIFICATE_ISSUED = Topic(
 )
 
 TOPICS: Final = (
-    *(SALE, EVENT, STATUS, STOCK, REPORTED, RECEIPT, PRICES, CONFIG, WATERMARK, COMMAND, REPLY),
+    *(SALE, EVENT, STATUS, STOCK, REPORTED, HEALTH, RECEIPT, PRICES, CONFIG, WATERMARK, COMMAND, REPLY),
     *(CERTIFICATE_REQUEST, CERTIFICATE_ISSUED),
 )
 _BY_NAME: Final = {topic.name: topic for topic in TOPICS}

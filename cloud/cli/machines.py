@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from cloud.batch import TOLD
 from cloud.cli.common import print_table, store, when
 from cloud.config import CloudSettings
 from shared.messages import Status
@@ -17,8 +18,7 @@ def machines(settings: CloudSettings, *, as_json: bool) -> None:
     """Every machine that ever spoke: online, and what a customer can pay with there. Times are UTC."""
     with store(settings) as opened:
         rows = [
-            {**row, **{k: json.loads(row[k]) if row[k] else None for k in ("status", "reported", "stock")}}
-            for row in opened.machines()
+            {**row, **{k: json.loads(row[k]) if row[k] else None for k in TOLD}} for row in opened.machines()
         ]
     if as_json:
         click.echo(json.dumps(rows))

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
+from cloud.gauges.broker import TOPICS as OF_THE_BROKER
 from shared.topics import CLOUD_USER, CLOUD_USERS, SIGNER_USER, TOPICS, Direction
 
 _HEAD: Final = """\
@@ -22,6 +23,8 @@ def _lines(denied: Collection[str]) -> Iterator[str]:
             for topic in TOPICS:
                 if topic.user == (CLOUD_USER if user in CLOUD_USERS else user):
                     yield f"topic {'read' if topic.direction is Direction.UP else 'write'} {topic.filter}"
+            if user in CLOUD_USERS:
+                yield from (f"topic read {name}" for name in OF_THE_BROKER)
     yield _MACHINES
     for topic in TOPICS:
         yield f"pattern {'write' if topic.direction is Direction.UP else 'read'} {topic.of('%u')}"

@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from cloud.batch import Arrived, Batch, DeadLetter
+from cloud.batch import TOLD, Arrived, Batch, DeadLetter
 from cloud.store import digest_of
 from shared import commands as wire
 from shared import topics
@@ -49,7 +49,7 @@ class Past:
 
     def leave_news(self, batch: Batch) -> None:
         """Take out of a batch what is no news for the store."""
-        for name in ("status", "reported", "stock"):
+        for name in TOLD:
             words = getattr(batch, name)
             for machine in list(words):
                 row = self._db.execute(

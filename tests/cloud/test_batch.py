@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cloud.batch import RECEIPT_ENTRIES, Arrived, Batch, digest, settle
 from shared import codec, topics
-from shared.messages import PriceList, Receipt, Reported, Status, Stock
+from shared.messages import Health, PriceList, Receipt, Reported, Status, Stock
 from tests.cloud.records import EPOCH, START_NS, arrived, boot, sale
 
 SLOT = {"product": "cola", "count": 3, "capacity": 10, "par": 8}
@@ -156,6 +156,9 @@ def test_snapshots_are_the_last_ones_and_an_empty_message_is_nothing() -> None:
             status(online=False),
             Arrived(topics.REPORTED.of("m1"), reported, 1, True, 0),
             Arrived(topics.STOCK.of("m1"), stock, 1, True, 0),
+            Arrived(
+                topics.HEALTH.of("m1"), Health(at_ns=6, disk_free_mb=7).model_dump_json().encode(), 1, True, 0
+            ),
             Arrived(topics.STATUS.of("m2"), b"", 1, True, 0),
             Arrived(topics.REPORTED.of("m2"), b"{}", 1, True, 0),
             Arrived(topics.STOCK.of("m2"), b"[" * 100_000, 1, True, 0),
@@ -164,7 +167,10 @@ def test_snapshots_are_the_last_ones_and_an_empty_message_is_nothing() -> None:
     assert not batch.status["m1"].online
     assert batch.reported["m1"].prices == prices
     assert set(batch.stock) == {"m1"}
-    assert [line.key for line in batch.lines] == [None]
+    assert batch.health["m1"].disk_free_mb == 7
+    assert [(line.key, line.text.partition(",")[0]) for line in batch.lines] == [
+        (None, name) for name in ("status", "status", "stock", "health")
+    ]
     assert codes(batch) == ["bad_json", "bad_json"]
     assert settle(batch, {}) == []
 
