@@ -73,9 +73,9 @@ Tried, with every test run: each query of each panel, variable and alert is take
 and times are put in as Grafana's source does it, and it is asked of a real InfluxDB 1.6 that the project's
 own ingest, rollups, gauges and books have filled with known data; what Grafana makes of the answer (frames,
 transformations, the last value, the threshold, groups of notifications) is modelled and compared with the
-known values. Every rule has a case that fires and one that does not. The JSON of the dashboards and the options
-of panels are checked against the types of `@grafana/schema` 13, all files against strict models of the
-documented fields.
+known values. Every rule has a case that fires and one that does not. The JSON of the dashboards and the
+options of panels are checked against the types of `@grafana/schema` 13, all files against strict models of
+the documented fields.
 
 Not tried: a running Grafana. There was none where this was made. So nobody has seen the panels drawn, the
 provisioning files loaded or a mail sent. Look at these first: Vends by hour of the week (four
