@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from deploy.grafana.alerts import RULES, Rule
+from deploy.grafana.alerts import RULES
+from deploy.grafana.alerts.rule import Rule
 from deploy.grafana.build import SOURCE
 
 JsonObject = dict[str, Any]

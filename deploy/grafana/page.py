@@ -60,7 +60,7 @@ Every alert names what to do (`action`), who does it (`who`, also a label) and w
 resolves itself when it is not so any more. All machines of a rule are one notification. While the broker or
 the cloud is away, gauges of machines stand still: of forty machines behind a broker that failed, one
 notification comes, and it names the broker. While InfluxDB does not answer, rules keep their last state and
-one says so. A card reader has a rule a reason. The limits are in `deploy/grafana/alerts.py`.
+one says so. A card reader has a rule a reason. The limits are in `deploy/grafana/alerts/`.
 
 | alert | fires when | who | for | severity |
 |---|---|---|---|---|

@@ -6,10 +6,12 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.error import HTTPError
 
 from deploy.grafana.interpolate import Chosen, Shown, backend, front_end
 from deploy.grafana.rows import Dashboard, Variable
 from tests.grafana.frames import Series
+from tests.helpers import eventually
 
 _REGEX_END: Final = re.compile(r"\$/")
 
@@ -32,13 +34,18 @@ class Influx:
 
     def write(self, *lines: str) -> None:
         address = f"{self.url}/write?db={self.database}&precision=ns"
-        with urllib.request.urlopen(address, "\n".join(lines).encode()) as answer:
-            assert answer.status == 204
+        try:
+            urllib.request.urlopen(address, "\n".join(lines).encode()).close()
+        except HTTPError as error:
+            raise AssertionError(f"{error.code} {error.read()!r}") from None
 
     def make(self) -> None:
+        eventually(self._made)
+
+    def _made(self) -> bool:
         body = urllib.parse.urlencode({"q": f'CREATE DATABASE "{self.database}"'}).encode()
         with urllib.request.urlopen(f"{self.url}/query", body) as answer:
-            assert answer.status == 200
+            return "error" not in json.load(answer)["results"][0]
 
 
 def answers(

@@ -1,6 +1,7 @@
 """One InfluxDB with the world in it, for all tests of a process."""
 
 import os
+import secrets
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,3 +32,11 @@ def seeded(server: servers.Influx, tmp_path_factory: pytest.TempPathFactory) -> 
     now_ns = time.time_ns()
     world.build(tmp_path_factory.mktemp("world"), server.url, "seeded", now_ns)
     return World(Influx(server.url, "seeded"), now_ns // 10**6)
+
+
+@pytest.fixture
+def influx(server: servers.Influx) -> Influx:
+    """A database of the test's own."""
+    made = Influx(server.url, f"a{secrets.token_hex(4)}")
+    made.make()
+    return made

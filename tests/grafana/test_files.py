@@ -14,17 +14,19 @@ from deploy.grafana.__main__ import main
 from deploy.grafana.build import SOURCE
 from deploy.grafana.files import files
 from deploy.grafana.rows import Look
-from tests.grafana import shapes
+from tests.grafana import shapes_of_files
+from tests.grafana.shapes import Shape
+from tests.grafana.shapes_of_boards import Dashboard
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / "deploy/grafana/provisioning"
 FILES: Final = files(Look())
-SHAPES: Final[dict[str, type[shapes.Shape]]] = {
-    "datasources/vendlink.yaml": shapes.SourceFile,
-    "dashboards/vendlink.yaml": shapes.ProviderFile,
-    "alerting/rules.yaml": shapes.RulesFile,
-    "alerting/contact-points.yaml": shapes.ContactPointsFile,
-    "alerting/policies.yaml": shapes.PoliciesFile,
+SHAPES: Final[dict[str, type[Shape]]] = {
+    "datasources/vendlink.yaml": shapes_of_files.SourceFile,
+    "dashboards/vendlink.yaml": shapes_of_files.ProviderFile,
+    "alerting/rules.yaml": shapes_of_files.RulesFile,
+    "alerting/contact-points.yaml": shapes_of_files.ContactPointsFile,
+    "alerting/policies.yaml": shapes_of_files.PoliciesFile,
 }
 
 
@@ -51,7 +53,7 @@ def test_the_page_is_the_tables() -> None:
 
 @pytest.mark.parametrize("path", list(FILES))
 def test_a_file_has_the_shape_that_grafana_reads(path: str) -> None:
-    SHAPES.get(path, shapes.Dashboard).model_validate_json(json.dumps(content(path)))
+    SHAPES.get(path, Dashboard).model_validate_json(json.dumps(content(path)))
     assert set(SHAPES) <= set(FILES)
 
 
@@ -67,10 +69,10 @@ def test_a_shape_takes_no_field_that_grafana_does_not_know() -> None:
         kept = dict(place)
         place[name] = value
         with pytest.raises(ValidationError):
-            shapes.Dashboard.model_validate_json(json.dumps(board))
+            Dashboard.model_validate_json(json.dumps(board))
         place.clear()
         place.update(kept)
-    shapes.Dashboard.model_validate_json(json.dumps(board))
+    Dashboard.model_validate_json(json.dumps(board))
 
 
 @pytest.mark.parametrize("path", [path for path in FILES if path.startswith("boards/")])

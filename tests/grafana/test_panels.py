@@ -16,8 +16,10 @@ from deploy.grafana.rows import Dashboard, Look
 from tests.grafana import world
 from tests.grafana.asked import Influx, answers, choices
 from tests.grafana.conftest import World
-from tests.grafana.expected import EXPECTED, FORTNIGHT
+from tests.grafana.expected import EXPECTED
 from tests.grafana.frames import shown
+from tests.grafana.history import at_ms
+from tests.grafana.seen import FORTNIGHT
 
 BOARDS: Final = {board.title: board for board in dashboards(Look())}
 
@@ -82,7 +84,7 @@ def test_days_and_hours_are_those_of_the_operators_zone(server: servers.Influx, 
     look = Look("Asia/Kolkata")
     (report,) = (board for board in dashboards(look) if board.title == "Sales report")
     panels = {panel["title"]: panel for panel in build(report, look)["panels"]}
-    span = (world.at_ms("2026-09-26 18:30"), world.at_ms("2026-09-28 18:29"))
+    span = (at_ms("2026-09-26 18:30"), at_ms("2026-09-28 18:29"))
     influx = Influx(server.url, "kolkata")
 
     def show(title: str) -> Any:  # noqa: ANN401
@@ -90,7 +92,7 @@ def test_days_and_hours_are_those_of_the_operators_zone(server: servers.Influx, 
         return shown(panels[title], answers(influx, panels[title], report, span, chosen))
 
     assert show("Sold by day ($currency)") == {
-        "sold": [(world.at_ms("2026-09-26 18:30"), 0), (world.at_ms("2026-09-27 18:30"), 3)]
+        "sold": [(at_ms("2026-09-26 18:30"), 0), (at_ms("2026-09-27 18:30"), 3)]
     }
     assert show("Vends by hour of the week") == [{"hour": 5, "Mon": 1}]
 
