@@ -31,7 +31,7 @@ from cloud.desk import Seat, keep_desk
 from cloud.figures import write_figures
 from cloud.gauges.broker import BrokerFigures
 from cloud.gauges.fleet import Fleet
-from cloud.gauges.process import Worker, write_process
+from cloud.gauges.process import Worker, name_by_certificate, write_process
 from cloud.gauges.writer import Gauges, write_gauges
 from cloud.health import serving
 from cloud.identity.register import Register
@@ -84,7 +84,10 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         dirty = stack.enter_context(closing(DirtyHours(path)))
         rollups = stack.enter_context(closing(Seat(settings.data_dir / "rollups.lock")))
         figures = stack.enter_context(closing(Store(path)))
-        worker_name = stack.enter_context(closing(Worker(settings.data_dir))).name
+        tls = settings.mqtt.tls
+        worker_name = (tls and name_by_certificate(tls.certificate)) or stack.enter_context(
+            closing(Worker(settings.data_dir))
+        ).name
         fleet = stack.enter_context(closing(Fleet(path)))
         gauging = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="gauges"))
         broker = BrokerFigures()

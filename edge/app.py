@@ -12,7 +12,7 @@ from collections.abc import Callable
 from importlib.metadata import version
 from types import FrameType
 
-from edge import local_api
+from edge import disk, local_api
 from edge.config import EdgeSettings
 from edge.core import Core
 from edge.fitted import board_link
@@ -59,6 +59,7 @@ def run(settings: EdgeSettings) -> bool:
             settings.commands.authority(),
             WATERMARK_WAIT_S,
             lambda now_s: lines(dialogue.recent, now_s),
+            lambda: disk.free_mb(settings.data_dir),
         )
         crashed = _crash_poster(inbox)
         bus = bus_thread(settings.mdb_port, dialogue, inbox.put, crashed)

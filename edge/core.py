@@ -8,7 +8,7 @@ when nobody stands there any more.
 
 import random
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Final
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from edge import catalog, retained
 from edge.command_desk import MAX_WAITING, RESTART_TOKEN, CommandDesk
 from edge.commands import Authority
+from edge.health.desk import HealthDesk
 from edge.kept_state import STATE, lasting, restore
 from edge.lineage import Lineage
 from edge.link_events import (
@@ -67,7 +68,7 @@ class Core:
 
     `clock_wait_s`: how long after a connect records with an estimated time wait for a better one;
     `watermark_wait_s`: how long all of them wait for the cloud's word on what it holds. `recording`: the last
-    words on the bus.
+    words on the bus. `disk_free_mb`: for the machine's health.
     """
 
     def __init__(
@@ -81,11 +82,13 @@ class Core:
         authority: Authority = _NOBODY,
         watermark_wait_s: float = 0.0,
         recording: Recording = nothing_recorded,
+        disk_free_mb: Callable[[], int | None] = lambda: None,
     ) -> None:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
         self._fitted = machine
         self.outbox = Outbox(rng)
+        self.health = HealthDesk(machine, disk_free_mb)
         self.lineage = Lineage(journal, watermark_wait_s)
         self.state = restore(journal.state(), slots, prices)
         self.connected = False
@@ -121,6 +124,7 @@ class Core:
             self.pending.append(event)
         self._retry(now, commands)
         self._timers(now, commands)
+        self.health.handled(event, self.state, now.monotonic_s)
         commands += self._send(now)
         return commands
 
@@ -131,6 +135,7 @@ class Core:
                 self._online_since_ns = now.wall_ns
                 self._send_from_s = now.monotonic_s + self._clock_wait_s
                 self.lineage.connected(now.wall_ns, now.monotonic_s)
+                self.health.connected(now.monotonic_s)
                 self._published.clear()
                 self._told = None
                 self.outbox.connected(
@@ -142,11 +147,12 @@ class Core:
             case Disconnected():
                 self.connected = False
                 self.outbox.disconnected()
+                self.health.link.disconnected()
                 self.pending.append(ev.LinkChanged(up=False))
             case PubAcked(token) if token == RESTART_TOKEN:
                 self.desk.restart_told(now)
             case PubAcked():
-                self.outbox.acked(event.token, event.reason, now.monotonic_s)
+                self.health.link.acked(self.outbox.acked(event.token, event.reason, now.monotonic_s))
             case Inbound():
                 self._inbound(event, now)
             case Wake():
@@ -263,6 +269,7 @@ class Core:
             self._hold_until_s,
             self.desk.ends_s(self.state),
             self._minute_s,
+            self.health.next_look_s(),
         )
         return min((t for t in times if t is not None), default=None)
 
@@ -276,6 +283,9 @@ class Core:
             self._said_owed = False
             self._published.pop(topics.STATUS.name, None)  # tells the cloud that nothing is on its way
             self._told = None
+        health = self.health.due(self.state, now.wall_ns, now.monotonic_s, synced=now.trust == "synced")
+        if health is not None:
+            commands.append(self._publish(topics.HEALTH, health.model_dump_json(exclude_none=True).encode()))
         told = (self.state, self._refused, self._config_refused)
         if self._told == told:
             return commands

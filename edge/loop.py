@@ -146,7 +146,8 @@ class Loop:
     def _shown(self) -> tuple[object, ...]:
         """What the status file is made of."""
         core = self._core
-        return core.state, core.journal.counts, core.connected, core.desk.refused.total()
+        health = (core.health.temperatures, core.health.link.round_trip_ms)
+        return core.state, core.journal.counts, core.connected, core.desk.refused.total(), health
 
     def _perform(self, command: Command) -> None:
         match command:

@@ -41,6 +41,7 @@ class _Flight:
     stream: str
     seqs: set[int]
     size: int
+    sent_s: float
     acked: bool = False
 
 
@@ -84,7 +85,7 @@ class Outbox:
         self._resume_s = None
         for stream in self._cursor:
             while self._has_room():
-                message = self._message(stream, fetch)
+                message = self._message(stream, fetch, now_s)
                 if message is None:
                     break
                 outgoing.append(message)
@@ -98,7 +99,7 @@ class Outbox:
         size = sum(flight.size for flight in self._flights.values())
         return len(self._flights) < WINDOW_MESSAGES and size < WINDOW_BYTES
 
-    def _message(self, stream: str, fetch: Fetch) -> Outgoing | None:
+    def _message(self, stream: str, fetch: Fetch, now_s: float) -> Outgoing | None:
         owed = fetch(stream, self._cursor[stream], 1 if self._failures else MAX_RECORDS)
         taken: list[Owed] = []
         size = 0
@@ -112,18 +113,21 @@ class Outbox:
         self._cursor[stream] = taken[-1].seq
         token = self._next_token
         self._next_token += 1
-        self._flights[token] = _Flight(stream, {record.seq for record in taken}, size)
+        self._flights[token] = _Flight(stream, {record.seq for record in taken}, size, now_s)
         return Outgoing(token, stream, codec.join([record.body for record in taken]))
 
-    def acked(self, token: int, reason: int, now_s: float) -> None:
-        """A PUBACK came. A bad one starts again from the oldest owed, after a pause."""
+    def acked(self, token: int, reason: int, now_s: float) -> float | None:
+        """A PUBACK came; returns how long after its message, where that is known. A bad one starts again from
+        the oldest owed, after a pause.
+        """
         flight = self._flights.get(token)
         if flight is None:
-            return
+            return None
         if reason == _NO_SUBSCRIBER or reason >= _FAILURE:
             self._back_off(now_s)
         else:
             flight.acked = True
+        return now_s - flight.sent_s
 
     def settled(self, ranges: Sequence[tuple[int, int]], refused: Sequence[int], now_s: float) -> None:
         """A receipt came and is in the journal: room in the window, and proof that the way is open."""

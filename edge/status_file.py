@@ -28,13 +28,15 @@ class StatusFile:
 def _status(core: Core) -> dict[str, Any]:
     """Money in minor units of `currency`; of `devices` what is wrong with each, empty where nothing is;
     `prices`: what cash pays now, with the `schedules` that hold; `closed`: slots that are not sold, with the
-    reason; `commands_refused`: by code, in this run.
+    reason; `commands_refused`: by code, in this run; `temperatures`: degrees Celsius by sensor;
+    `round_trip_ms`: how soon the broker answers, null where nobody knows.
     """
     state, counts = core.state, core.journal.counts
     return {
         "machine": core.journal.machine,
         "epoch": core.journal.epoch,
         "link_up": core.connected,
+        "round_trip_ms": core.health.link.round_trip_ms,
         "phase": state.phase.value,
         "message": state.message,
         "currency": state.prices.currency,
@@ -54,6 +56,7 @@ def _status(core: Core) -> dict[str, Any]:
         "locked": state.cabinet.locked,
         "commands_refused": dict(core.desk.refused),
         "visit": state.service,
+        "temperatures": core.health.temperatures,
         "devices": {
             "changer": state.changer,
             "validator": state.validator,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cloud.identity import rights
-from deploy.setup import figures_doc, sale_doc
+from deploy.setup import figures_doc, measurements_doc, sale_doc
 from shared import codec
 from shared.records import Body
 
@@ -97,6 +97,12 @@ def test_the_page_of_the_sale_is_its_table() -> None:
 def test_the_page_of_metrics_and_spreadsheets_is_their_tables() -> None:
     assert (ROOT / "docs/figures.md").read_text() == figures_doc.text(), (
         "python -m deploy.setup.figures_doc > docs/figures.md"
+    )
+
+
+def test_the_page_of_measurements_is_their_table() -> None:
+    assert (ROOT / "docs/measurements.md").read_text() == measurements_doc.text(), (
+        "python -m deploy.setup.measurements_doc > docs/measurements.md"
     )
 
 

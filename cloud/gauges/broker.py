@@ -5,7 +5,10 @@ has also what an attacker would like to know. Checked with Mosquitto 2.0.11, whi
 messages: its store holds those and the retained ones.
 """
 
+from contextlib import suppress
 from typing import Final
+
+from shared.fields import MAX_INT
 
 CONNECTED: Final = "$SYS/broker/clients/connected"
 STORED: Final = "$SYS/broker/store/messages/count"
@@ -25,11 +28,16 @@ class BrokerFigures:
         """Whether the message was one of these. What is no number is not believed."""
         if topic not in TOPICS:
             return False
-        try:
-            self._said[topic] = max(0.0, float(payload[:32]))
-        except ValueError:
-            self._said.pop(topic, None)
+        self._said.pop(topic, None)
+        with suppress(ValueError):
+            number = float(payload[:32])
+            if 0.0 <= number <= MAX_INT:
+                self._said[topic] = number
         return True
+
+    @property
+    def is_whole(self) -> bool:
+        return len(self._said) == len(TOPICS)
 
     def forget(self) -> None:
         """The connection is gone; nothing is known any more."""

@@ -6,7 +6,9 @@ is away the one under way waits, and those in between are left out.
 
 import asyncio
 import fcntl
+import logging
 import math
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -19,14 +21,20 @@ from cloud.figures import Database
 from cloud.gauges.broker import BrokerFigures
 from cloud.said import line
 from cloud.watch import Part, Watch
+from shared import certificates
+from shared.certificates import CertificateError
+from shared.topics import CLOUD_USERS
 
+_log = logging.getLogger(__name__)
 PERIOD_S: Final = 15.0
-FIRST_S: Final = 2.0  # so long it may take to have the desk, and to hear the broker's figures
+LOOK_S: Final = 0.5
 WORKERS: Final = 64  # that have a number of their own
 
 
-def cloud_line(watch: Watch, name: str, started_ns: int, now_ns: int) -> str:
-    """Takes the lags and durations that were kept since the last one."""
+def cloud_line(watch: Watch, name: str, started_ns: int, now_ns: int, dirty_ns: int | None = None) -> str:
+    """Takes the lags and durations that were kept since the last one. `dirty_ns`: since when rollups wait to
+    be rewritten.
+    """
     point = Point("cloud").tag("process", name)
     lags_s, writes_s = _taken(watch.live_lags_s), _taken(watch.writes_s)
     fields = {
@@ -41,6 +49,7 @@ def cloud_line(watch: Watch, name: str, started_ns: int, now_ns: int) -> str:
         "lag_max_ms": quantile_ms(lags_s, 1.0),
         "inbox": watch.inbox_messages(),
         "influx_write_p99_ms": quantile_ms(writes_s, 0.99),
+        "oldest_dirty_s": 0 if dirty_ns is None else max(0, now_ns - dirty_ns) // 10**9,
         "started_ms": started_ns // 10**6,
     }
     for field, value in fields.items():
@@ -71,6 +80,15 @@ def broker_line(figures: BrokerFigures, now_ns: int) -> str | None:
     return line(point, now_ns)
 
 
+def name_by_certificate(path: Path) -> str | None:
+    """Processes on several computers have no folder in common, but each has a certificate of its own."""
+    try:
+        name = certificates.read(path.read_bytes()).name
+    except (OSError, CertificateError):
+        return None  # connecting will tell of it
+    return f"worker-{CLOUD_USERS.index(name) + 1}" if name in CLOUD_USERS else None
+
+
 class Worker:
     """A number that no other process on this data_dir has, from 1; the kernel gives it back at the end."""
 
@@ -96,11 +114,22 @@ async def write_process(
     name: Callable[[], str],
     figures: BrokerFigures,
     wall_ns: Callable[[], int],
+    oldest_dirty_ns: Callable[[], int | None] = lambda: None,
 ) -> None:
-    """For ever, once a period. `name`: of the process, which may take the desk at any time."""
+    """For ever, once a period. `name`: of the process, which may take the desk at any time.
+    `oldest_dirty_ns` may raise sqlite3.OperationalError: then this point is left out.
+    """
     started_ns = wall_ns()
-    await asyncio.sleep(FIRST_S)
+    looks = round(PERIOD_S / LOOK_S)
+    while looks and not figures.is_whole:  # so that the first point has the desk's name, and the broker's too
+        await asyncio.sleep(LOOK_S)
+        looks -= 1
     while True:
-        lines = [cloud_line(watch, name(), started_ns, wall_ns()), broker_line(figures, wall_ns())]
+        try:
+            own = cloud_line(watch, name(), started_ns, wall_ns(), oldest_dirty_ns())
+        except sqlite3.OperationalError as error:
+            _log.warning("no figures of this process this time (%s)", error)
+            own = None
+        lines = (own, broker_line(figures, wall_ns()))
         await database.write([text for text in lines if text is not None])
         await asyncio.sleep(PERIOD_S)

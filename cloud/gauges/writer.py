@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _SECOND_NS: Final = 10**9
 PERIOD_S: Final = 15.0
+LOOK_S: Final = 1.0  # how soon a process that takes the desk begins
 RECENT_NS: Final = 60 * _SECOND_NS  # so old the counts of the last day may be
 USUAL_NS: Final = HOUR_NS
 ASKED_AT_ONCE: Final = 25  # machines whose usual sales are asked for in one look
@@ -89,8 +90,9 @@ class Gauges:
         falls silent, and nobody misses sales. Raises QueryError and sqlite3.OperationalError; waits for an
         InfluxDB that does not take what is written.
         """
-        look = self._look(now_ns, broker)
-        fleet = [one for one in await self._apart(self._fleet.read) if one.machine not in self._gone()]
+        gone = self._gone()
+        fleet = [one for one in await self._apart(self._fleet.read) if one.machine not in gone]
+        look = self._look(now_ns, broker, max((one.seen_ns for one in fleet), default=0))
         await self._ask(database, [one.machine for one in fleet], look, everything=everything)
         rows = await self._apart(lambda: self._changed(fleet, look))
         if not everything:
@@ -100,10 +102,15 @@ class Gauges:
             self._written |= {row.key: row for row in rows}
         return len(rows)
 
-    def _look(self, now_ns: int, broker: BrokerLink) -> _Look:
+    def _look(self, now_ns: int, broker: BrokerLink, heard_ns: int) -> _Look:
+        """`heard_ns`: when anybody was heard last. It is how a process that starts while the broker is away
+        knows since when.
+        """
         is_settled = broker.connected and broker.for_s >= SETTLED_S
-        if is_settled or self._as_of_ns is None:
+        if is_settled:
             self._as_of_ns = now_ns
+        elif self._as_of_ns is None:
+            self._as_of_ns = min(now_ns, heard_ns or now_ns)
         since_ns = now_ns - round(broker.for_s * _SECOND_NS)
         offset = datetime.fromtimestamp(now_ns / _SECOND_NS, self._zone).utcoffset()
         return _Look(
@@ -195,7 +202,7 @@ async def write_gauges(
     """
     while True:
         if not has_desk():
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(LOOK_S)
             continue
         broker = BrokerLink(watch.is_well(Part.BROKER), watch.monotonic_s() - watch.broker_since_s())
         try:

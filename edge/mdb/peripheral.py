@@ -57,9 +57,12 @@ class Faults:
 
     def occurred(self, seen_in: str, code: str) -> list[DriverEvent]:
         """Something that is told each time it happens, and cleared by `replace`."""
-        self._codes[seen_in] = tuple(dict.fromkeys([*self._codes.get(seen_in, ()), code]))
-        return [DeviceFault(self._device, code)]
+        return self._add(seen_in, code, lasts=False)
 
     def began(self, seen_in: str, code: str) -> list[DriverEvent]:
         """Something that lasts until `replace` ends it, however often it is seen."""
-        return [] if code in self._codes.get(seen_in, ()) else self.occurred(seen_in, code)
+        return [] if code in self._codes.get(seen_in, ()) else self._add(seen_in, code, lasts=True)
+
+    def _add(self, seen_in: str, code: str, *, lasts: bool) -> list[DriverEvent]:
+        self._codes[seen_in] = tuple(dict.fromkeys([*self._codes.get(seen_in, ()), code]))
+        return [DeviceFault(self._device, code, lasts)]

@@ -106,4 +106,4 @@ class Rest:
             return []
         if code in LASTING:
             self._faults.add(code)
-        return [DeviceFault("board", code)]
+        return [DeviceFault("board", code, code in LASTING)]

@@ -179,7 +179,7 @@ class XyLink:
             self.counts["selections_unknown"] += 1
             return []
         if status not in RESULTS:
-            return [DeviceFault("board", f"vend_status_{status:02x}")]
+            return [DeviceFault("board", f"vend_status_{status:02x}", lasts=False)]
         if self._run is not None and self._run[0] == slot:
             self._run = None
         return [VendEnded(slot, RESULTS[status])]
@@ -212,7 +212,7 @@ class XyLink:
             self.counts["syncs_unacknowledged"] += 1  # harmless, so it goes on with a new number
             return []
         self.counts["drives_in_doubt"] += 1
-        return [DeviceFault("board", "drive_unacknowledged")]
+        return [DeviceFault("board", "drive_unacknowledged", lasts=False)]
 
     def _answer_poll(self, now_s: float) -> bytes:
         if self._sending is None:

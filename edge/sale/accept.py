@@ -58,6 +58,14 @@ def can_change(state: State, policy: Policy, amount_minor: int) -> bool:
     return bool(sums(*payable(state, policy.reserve), amount_minor) >> amount_minor & 1)
 
 
+def exact_change_only(state: State, policy: Policy) -> bool:
+    """A coin that is taken may be too much for what is chosen, and the rest cannot be paid for certain."""
+    values_minor = {value for value in state.values_minor if value}
+    rests = {-price % value for price in _prices(state) for value in values_minor}
+    reachable = sums(*payable(state, policy.reserve), max(rests, default=0))
+    return any(not reachable >> rest & 1 for rest in rests)
+
+
 def payable(state: State, reserve: int = 0) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Values and counts of what can be paid out now: coin types first, then note types."""
     coins = state.tubes if not state.changer else ()

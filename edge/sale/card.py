@@ -35,7 +35,7 @@ def lost(machine: Machine, state: State, event: cev.CardLost, now_s: float) -> S
         return Step(state)
     state = replace(state, readers={**state.readers, event.reader: Reader(reason=event.reason)})
     done = _without_reader(machine, state, event.reader, now_s)
-    fault = m.Fault(device=f"reader_{event.reader}", code=_code(event.reason))
+    fault = m.Fault(device=f"reader_{event.reader}", code=fault_code(event.reason))
     return Step(done.state, (*_back(event.reader, known), fault, *done.records), done.effects)
 
 
@@ -43,7 +43,7 @@ def _back(number: int, known: Reader) -> tuple[m.Body, ...]:
     """The end of the trouble that was told last."""
     if known.reason in {"", STARTING}:
         return ()
-    return (m.FaultCleared(device=f"reader_{number}", code=_code(known.reason)),)
+    return (m.FaultCleared(device=f"reader_{number}", code=fault_code(known.reason)),)
 
 
 def _without_reader(machine: Machine, state: State, reader: int, _now_s: float) -> Step:
@@ -263,5 +263,5 @@ def _last_word(state: State) -> str:
     return "" if state.phase is Phase.SESSION else state.message
 
 
-def _code(reason: str) -> str:
+def fault_code(reason: str) -> str:
     return reason.replace(" ", "_").lower()[:48]

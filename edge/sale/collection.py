@@ -33,6 +33,11 @@ def cash_float(state: State) -> tuple[int, int]:
     tell what has left.
     """
     paying = state.paying
-    tubes = paying.tubes_before if paying and paying.coins_open else state.tubes
     recycled = paying.recycled_before if paying and paying.notes_open else state.recycled
-    return worth(tubes, state.values_minor), worth(recycled, state.note_values_minor)
+    return worth(tube_counts(state), state.values_minor), worth(recycled, state.note_values_minor)
+
+
+def tube_counts(state: State) -> tuple[int, ...]:
+    """Coins in the tubes, by type, as `cash_float` has them."""
+    paying = state.paying
+    return paying.tubes_before if paying and paying.coins_open else state.tubes

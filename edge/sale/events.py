@@ -4,7 +4,7 @@ Drivers make these from bytes; the loop hands them to `step`. Money is minor uni
 coin types are the changer's own numbers (0..15), slots are the operator's names ("A1").
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from edge.sale.card_events import CardEvent
@@ -45,11 +45,14 @@ class ChangerReady:
     """The changer finished its initialisation; sent after each one.
 
     values_minor: value of coin type 0..n, 0 where unused; tubes: coins in the tube of each type, 0 where
-    there is no tube or the tube is defective.
+    there is no tube or the tube is defective. Of no matter to the sale, and so not compared: the types that
+    have a tube, and those whose tube is full.
     """
 
     values_minor: tuple[int, ...]
     tubes: tuple[int, ...]
+    fitted: frozenset[int] = field(default=frozenset(), compare=False)
+    full: frozenset[int] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +103,14 @@ class BillsReady:
     """The bill validator finished its initialisation; sent after each one. No note is in escrow then.
 
     values_minor: value of bill type 0..15, 0 where unused; recycled: notes of each type in the recycler, all
-    0 without one; escrow: notes wait for SettleBill, otherwise they are stacked at once.
+    0 without one; escrow: notes wait for SettleBill, otherwise they are stacked at once. Of no matter to
+    the sale, and so not compared: whether there is a recycler.
     """
 
     values_minor: tuple[int, ...]
     recycled: tuple[int, ...]
     escrow: bool
+    recycler: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,10 +193,15 @@ class VendEnded:
 
 @dataclass(frozen=True, slots=True)
 class DeviceFault:
-    """A peripheral reported trouble; code is the table name of the protocol fact, such as `coin_jam`."""
+    """A peripheral reported trouble; code is the table name of the protocol fact, such as `coin_jam`.
+
+    lasts: it is there until it is cleared; else it happened, and nobody says when it is over. Of no matter to
+    the sale, and so not compared.
+    """
 
     device: str
     code: str
+    lasts: bool = field(default=True, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def _told(said: Mapping[str, Any]) -> Iterator[Check]:
         elif reason != "not fitted":
             todo = "stop the machine and run doctor again: it then asks the device itself"
             yield trouble(device, f"the {spoken(device)} is not ready: {reason}", todo)
+    for sensor, celsius in said["temperatures"].items():
+        yield ok(f"temperature_{sensor}", f"the sensor {sensor} shows {celsius:.1f} °C")
     tenders = said["tenders"]
     if pays := [tender for tender, state in tenders.items() if state["available"]]:
         yield ok("selling", f"customers can pay: {', '.join(pays)}")

@@ -43,11 +43,12 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         return money.text(minor, currency)
 
     yield "machine", f"{status['machine']}, journal {status['epoch']}"
-    yield "network", "connected to the broker" if status["link_up"] else "no connection to the broker"
+    yield "network", _network(status)
     yield "customer", f"{status['phase']}, credit {amount(status['credit_minor'])}"
     yield "message", status["message"] or "-"
     yield from _table("pay with", {t: _tender(a) for t, a in status["tenders"].items()})
     yield from _table("devices", {d: reason or "ready" for d, reason in status["devices"].items()})
+    yield from _table("sensors", {s: f"{c:.1f} °C" for s, c in status["temperatures"].items()})
     yield "records", f"{status['owed']} owed, {status['stored']} stored, {status['parked']} parked"
     yield "sold", f"{status['sales']} for {amount(status['sold_minor'])}"
     yield "prices", f"list {status['price_version']}"
@@ -58,6 +59,13 @@ def _lines(status: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         for slot, count in status["stock"].items()
     }
     yield from _table("slots", slots)
+
+
+def _network(status: Mapping[str, Any]) -> str:
+    if not status["link_up"]:
+        return "no connection to the broker"
+    round_trip_ms = status["round_trip_ms"]
+    return "connected to the broker" + (f", which answers in {round_trip_ms} ms" if round_trip_ms else "")
 
 
 def _closed(reason: str | None) -> str:

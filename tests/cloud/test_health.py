@@ -85,7 +85,7 @@ def test_a_sale_and_rubbish_are_seen_in_the_figures(cloud: Observed, broker: Bro
         eventually(lambda: cloud.figure("dead_letters_total", code="malformed") == 1)
         assert cloud.figure("messages_total", topic="sale") == 2
         assert cloud.figure("stored_lag_seconds_count", arrival="late") == 2
-        assert cloud.figure("influx_write_seconds_count") == 1
+        assert cloud.figure("influx_write_seconds_count") in {1, 2}, "status and sales, together or not"
         assert cloud.figure("broker_connected") == 1
         files = (cloud.folder / "data" / "archive").iterdir()
         assert cloud.figure("archived_bytes_total") == sum(path.stat().st_size for path in files)

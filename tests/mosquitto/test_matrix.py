@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cloud.gauges.broker import TOPICS as OF_THE_BROKER
 from deploy.demo.servers import Broker
 from shared.topics import (
     CERTIFICATE_ISSUED,
@@ -32,7 +33,10 @@ from tests.mosquitto.site import Site
 EVERYBODY = (A, B, CLOUD, SIGNER)
 CELLS = tuple(itertools.product((A, B), TOPICS))
 SUCCESS, DENIED = 0x00, 0x87
-OUTSIDE = ("x", "$SYS/broker/uptime", "$CONTROL/dynamic-security/v1", "vend/v1/m-a", "vend/v1/m-a/sale/x")
+OUTSIDE = (
+    *("x", "$SYS/broker/uptime", "$CONTROL/dynamic-security/v1", "vend/v1/m-a", "vend/v1/m-a/sale/x"),
+    *OF_THE_BROKER,
+)
 LAST = b"last"
 
 Filters = Callable[[str], tuple[str, ...]]
@@ -83,7 +87,8 @@ def settle(clients: dict[str, Client]) -> None:
 
 
 def got(client: Client) -> set[tuple[str, bytes]]:
-    return {message for message in client.received if message[1] != LAST}
+    """Of what the others say; the broker's own figures have a test of their own."""
+    return {(name, payload) for name, payload in client.received if payload != LAST and name[0] != "$"}
 
 
 @pytest.mark.parametrize(("reading", "retain"), [("exact", False), ("wildcard", True), ("share", False)])
@@ -105,6 +110,18 @@ def test_everybody_publishes_and_asks_for_everything_and_gets_what_is_theirs(
             assert {who: got(c) for who, c in clients.items()} == {
                 who: readable(who, str.encode) for who in EVERYBODY
             }
+
+
+def test_the_cloud_alone_reads_the_figures_of_the_broker_and_only_those(
+    production: Broker, certificates: Path
+) -> None:
+    asked = ("$SYS/#", "$SYS/broker/+/#", "$SYS/broker/uptime", *OF_THE_BROKER)
+    with connected(production, certificates, lambda who: (*asked, *READING["exact"](who))) as clients:
+        eventually(lambda: {name for name, _ in clients[CLOUD].received} >= set(OF_THE_BROKER))
+        settle(clients)
+        for who, client in clients.items():
+            told = {name for name, _ in client.received if name[0] == "$"}
+            assert told == (set(OF_THE_BROKER) if who == CLOUD else set()), who
 
 
 def test_nobody_publishes_outside(production: Broker, certificates: Path) -> None:

@@ -94,7 +94,7 @@ class Notes:
         self._stacker_told = self.stacker
         return [
             *found,
-            BillsReady(self.values, recycled, self.has_escrow),
+            BillsReady(self.values, recycled, self.has_escrow, self.recycler.routing_mask != 0),
             *changed,
             StackerChanged(self.stacker.full, self.stacker.bills),
         ]

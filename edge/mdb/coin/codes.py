@@ -172,6 +172,11 @@ def defective_tubes(tubes: Tubes) -> list[int]:
     return [coin for coin in range(COIN_TYPES) if tubes.full_mask >> coin & 1 and not tubes.counts[coin]]
 
 
+def by_mask(mask: int) -> list[int]:
+    """The coin types whose bit is set."""
+    return [coin for coin in range(COIN_TYPES) if mask >> coin & 1]
+
+
 def coin_type(enabled_mask: int) -> Block:
     """Which coins to accept; the switches that dispense coins by hand are always off."""
     return Block(Command.COIN_TYPE, enabled_mask.to_bytes(2, "big") + bytes(2))

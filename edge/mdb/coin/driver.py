@@ -213,7 +213,7 @@ class CoinChanger:
         self._phase, self._presence.online, self._deadline_s = Phase.READY, True, inf
         self._start_read = False
         self._diagnostics.start(self._profile.features, now_s)
-        return self._ledger.ready(self._counted)
+        return self._ledger.ready(self._counted, self._profile.fitted)
 
     def _on_payout(self, block: Block, reply: Reply, now_s: float) -> Told:
         if self._phase is Phase.PAYING:

@@ -23,6 +23,7 @@ from edge.mdb.coin.codes import (
     Status,
     Tubes,
     Unknown,
+    by_mask,
     defective_tubes,
 )
 from edge.mdb.peripheral import Faults
@@ -49,9 +50,10 @@ class Ledger:
         self._before = NONE  # the payout's start, with the coins that came and went since by other ways
         self._reported: tuple[int, ...] | None = None  # by PAYOUT STATUS
 
-    def ready(self, counted: Tubes) -> list[DriverEvent]:
+    def ready(self, counted: Tubes, fitted: frozenset[int]) -> list[DriverEvent]:
+        full = frozenset(by_mask(counted.full_mask)).difference(defective_tubes(counted))
         self.tubes = counted.counts
-        return [ChangerReady(self.values, self.tubes)]
+        return [ChangerReady(self.values, self.tubes, fitted, full)]
 
     def activity(self, activity: Activity) -> list[DriverEvent]:
         match activity:

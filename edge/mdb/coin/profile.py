@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from edge.mdb.coin.codes import (
     Setup,
     Tubes,
+    by_mask,
     coin_type,
     dispense_commands,
     parse_tubes,
@@ -24,6 +25,11 @@ class Profile:
     @property
     def features(self) -> Feature:
         return self.identification.features if self.identification else NO_FEATURES
+
+    @property
+    def fitted(self) -> frozenset[int]:
+        """Coin types that have a tube."""
+        return frozenset(by_mask(self.setup.tube_mask))
 
     def coin_type(self, *, enabled: bool) -> Block:
         paying = sum(1 << coin for coin, value in enumerate(self.values) if value)

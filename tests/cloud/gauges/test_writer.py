@@ -1,16 +1,23 @@
 """Gauges of a fleet: what is written, when, and what an outage of the broker makes of it."""
 
+import asyncio
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cloud.gauges.writer import SETTLED_S, BrokerLink
-from shared.messages import Health
+from cloud.batch import Arrived
+from cloud.gauges import writer
+from cloud.gauges.writer import SETTLED_S, BrokerLink, write_gauges
+from cloud.influx import QueryError
+from cloud.watch import Watch
+from shared import topics
+from shared.messages import Health, PriceList, Reported
 from tests.cloud.gauges.rig import (
     DAY_NS,
     HOUR_NS,
@@ -192,6 +199,8 @@ def test_fifty_machines_behind_a_broker_that_is_away_are_no_trouble_of_theirs(si
     for minutes in (1, 59, 60, 180):
         site.look(NOW_NS + minutes * MINUTE_NS, BrokerLink(connected=False, for_s=minutes * 60.0))
         assert trouble(site.database) == 0, minutes
+        if minutes == 60:
+            site.restart()
     later_ns = NOW_NS + 180 * MINUTE_NS
     assert site.database.count()["machine_now"] == 3 * len(FLEET), "in each of these hours"
 
@@ -208,6 +217,67 @@ def test_fifty_machines_behind_a_broker_that_is_away_are_no_trouble_of_theirs(si
     site.look(back_ns, BrokerLink(connected=True, for_s=SETTLED_S + 1))
     assert trouble(site.database) == 1, "the one that did not come back"
     assert site.database.machine(FLEET[0])["online"] == 0
+
+
+def test_counts_follow_what_they_are_made_from(site: Site) -> None:
+    def counts() -> tuple[int, int, int]:
+        site.look()
+        found = site.database.machine("m1")
+        return found["waiting"], found["missing"], found["disagreements"]
+
+    site.take(status("m1", NOW_NS, last_seq=5, owed_from=5), arrived("m1", sold("m1", 1, 0), at_ns=NOW_NS))
+    assert counts() == (1, 3, 0)
+    site.take(arrived("m1", sold("m1", 3, 0), sold("m1", 5, 0), at_ns=NOW_NS + 1))
+    assert counts() == (0, 2, 0)
+    prices = PriceList(version=0, currency="EUR", prices={"A1": 140, "A2": 150})
+    site.take(
+        Arrived(
+            topics.REPORTED.of("m1"),
+            Reported(at_ns=1, prices=prices).model_dump_json().encode(),
+            *(1, False, NOW_NS),
+        )
+    )
+    assert counts() == (0, 2, 1), "A1 was sold for 150"
+    site.take(arrived("m1", sold("m1", 6, -1, price_minor=140), sold("m1", 2, 1), at_ns=NOW_NS + 2))
+    assert counts() == (0, 1, 0)
+
+
+def test_a_large_fleet_is_asked_for_and_written_in_parts(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "ASKED_AT_ONCE", 7)
+    monkeypatch.setattr(writer, "LINES_AT_ONCE", 30)
+    for machine in FLEET:
+        site.take(status(machine, NOW_NS), stock(machine, NOW_NS, A1=8, A2=2))
+    written = [site.look(NOW_NS + n) for n in range(10)]
+    assert max(written) == 30
+    assert site.database.count() == {"machine_now": 50, "slot_now": 100}
+    assert site.database.asked == 2 + 8 * 3, "once for all, and once for each of them, in parts"
+    assert written[-1] == 0
+    site.look(NOW_NS + MINUTE_NS)
+    assert site.database.asked == 2 + 8 * 3 + 2
+    site.look(NOW_NS + HOUR_NS)
+    assert site.database.asked == 2 + 8 * 3 + 4 + 3
+
+
+def test_trouble_with_the_database_ends_nothing_and_without_the_desk_nothing_is_done(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "PERIOD_S", 0.0)
+    monkeypatch.setattr(writer, "LOOK_S", 0.0)
+    site.take(status("m1", NOW_NS))
+    desk = iter([False, True, True, True])
+    troubles = iter([QueryError("away"), QueryError("away")])
+
+    class Shaky(Memory):
+        async def query(self, _influxql: str) -> list[dict[str, Any]]:
+            if (trouble := next(troubles, None)) is not None:
+                raise trouble
+            return []
+
+    database = Shaky()
+    with suppress(StopIteration, RuntimeError):
+        asyncio.run(write_gauges(site.gauges, database, lambda: next(desk), Watch(), lambda: NOW_NS))
+    assert database.count() == {"machine_now": 1}
+    assert next(troubles, None) is None
 
 
 def test_a_machine_whose_certificate_is_revoked_has_no_gauges(site: Site) -> None:
@@ -227,7 +297,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=12)
 @given(steps=STEPS)
 def test_rewriting_changes_nothing_and_the_points_are_those_of_a_new_start(
     steps: list[tuple[str, str, int]],
