@@ -178,6 +178,6 @@ SYSTEM: Final = {
     "Broker": Seen(NOW, _lines(**{"clients": _same(4), "received/s": _same(2), "dropped": _same(0)})),
     "InfluxDB": Seen(NOW, _lines(**{"write, 99 of 100": _same(20)})),
     "Waiting in the cloud": Seen(
-        NOW, _lines(**{"inbox": _same(5), "oldest figure (s)": _minutes(None, None, None, None)})
+        NOW, _lines(**{"inbox": _same(5), "oldest figure (s)": _minutes(0, 0, 0, 40)})
     ),
 }

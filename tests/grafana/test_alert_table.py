@@ -7,13 +7,11 @@ from typing import Any, Final
 import pytest
 
 from deploy.grafana import alerting
-from deploy.grafana.alerts import RULES
 from deploy.grafana.alerts.rule import ROLES
 from deploy.grafana.boards import dashboards
 from deploy.grafana.rows import Look
 from edge.sale.tenders import REASONS, words
 from tests.grafana.asked import Influx
-from tests.grafana.conftest import World
 from tests.grafana.evaluate import firing
 
 FILED: Final[dict[str, dict[str, Any]]] = {
@@ -58,13 +56,3 @@ def test_every_reason_of_a_card_reader_has_its_rule_and_no_other(influx: Influx)
         if alert["alertname"].startswith("Card")
     ]
     assert sorted(fired) == sorted((code, KNOWN.get(code, "another reason")) for code in codes)
-
-
-def test_every_field_that_a_rule_reads_is_one_that_the_cloud_writes(seeded: World) -> None:
-    for measurement in ("machine_now", "cloud"):
-        keys = {row[0] for series in seeded.influx.ask(f'SHOW FIELD KEYS FROM "{measurement}"')
-                for row in series["values"]}  # fmt: skip
-        for rule in RULES:
-            if f'"{measurement}"' in rule.query:
-                read = set(re.findall(r'"(\w+)"', rule.query)) - {measurement, "machine", "process", "more"}
-                assert read <= keys, rule.uid

@@ -100,7 +100,8 @@ def _process_lines(now_ns: int) -> list[str]:
         ):
             figures.hear(topic, said)
         at_ns = now_ns - (4 - minute) * MINUTE_NS
-        lines.append(cloud_line(watch, "desk", now_ns - 10 * MINUTE_NS, at_ns))
+        dirty_ns = at_ns - 40 * 10**9 if minute == 3 else None
+        lines.append(cloud_line(watch, "desk", now_ns - 10 * MINUTE_NS, at_ns, dirty_ns))
         broker = broker_line(figures, at_ns)
         assert broker is not None
         lines.append(broker)
