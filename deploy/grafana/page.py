@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from deploy.grafana.alerts import RULES
+from deploy.grafana.alerts.rule import M, V
 from deploy.grafana.boards import dashboards
 from deploy.grafana.rows import Look
 
@@ -32,8 +33,8 @@ change the table, print, restart (or reload provisioning).
 |---|---|
 | `VEND_GRAFANA_INFLUX_URL` | InfluxDB as Grafana reaches it, as `http://influxdb:8086` |
 | `VEND_GRAFANA_INFLUX_DATABASE` | the database; in InfluxDB 2.x the bucket |
-| `VEND_GRAFANA_INFLUX_USERNAME` | 1.x: a user who may read; 2.x and 3: any word |
-| `VEND_GRAFANA_INFLUX_SECRET` | 1.x: the password; 2.x and 3: a token that may read |
+| `VEND_GRAFANA_INFLUX_USERNAME` | a user who may read (2.x: of `influx v1 auth`); with a token any word |
+| `VEND_GRAFANA_INFLUX_SECRET` | his password; in 2.x and 3 a token that may read |
 | `VEND_GRAFANA_ALERT_MAIL` | who gets alerts, by `;`. Grafana's own `GF_SMTP_...` say how mail leaves |
 | `VEND_GRAFANA_ALERT_WEBHOOK` | where alerts are posted as JSON |
 
@@ -62,8 +63,8 @@ the cloud is away, gauges of machines stand still: of forty machines behind a br
 notification comes, and it names the broker. While InfluxDB does not answer, rules keep their last state and
 one says so. A card reader has a rule a reason. The limits are in `deploy/grafana/alerts/`.
 
-| alert | fires when | who | for | severity |
-|---|---|---|---|---|
+| alert | what is so | fires above | for | who | severity |
+|---|---|---|---|---|---|
 """
 _TRIED: Final = """\
 
@@ -97,10 +98,10 @@ def _boards() -> Iterator[str]:
 
 def _rules() -> Iterator[str]:
     for rule in RULES:
-        so = rule.so.replace("{{ .Labels.machine }}", "a machine")
-        so = so.replace('{{ printf "%.0f" .Values.B.Value }}', "N")
+        so = rule.so.replace(M, "a machine").replace(V, "N")
+        so = so[0].upper() + so[1:]
         severity = "critical" if rule.critical else "warning"
-        yield f"| {rule.title} | {so} | {rule.who} | {rule.hold} | {severity} |"
+        yield f"| {rule.title} | {so} | {rule.above} | {rule.hold} | {rule.who} | {severity} |"
 
 
 def text() -> str:

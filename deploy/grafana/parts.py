@@ -2,13 +2,12 @@
 
 from typing import Final
 
+from cloud.rollups.sums import ALL
 from deploy.grafana.rows import Look, Variable
 
-ALL: Final = "_all"  # the fleet's own rows in the rollups; no machine can be called so
-
-# What is so now: a point a machine and hour, one a slot or coin and day.
-NOW: Final = "time > now() - 3h"
-TODAY: Final = "time > now() - 2d"
+# What is so now has a point each hour, or each day; the newest one counts.
+NOW_HOURLY: Final = "time > now() - 3h"
+NOW_DAILY: Final = "time > now() - 2d"
 
 # The period before the one shown, as long as it: InfluxQL knows no offset, and Grafana's time shift no length
 # that follows the chosen period.

@@ -1,6 +1,6 @@
 """Cash: what should be in the machines now, what was collected, and what was over or short."""
 
-from deploy.grafana.parts import CURRENCY, CURRENCY_IS, NOW, TODAY, each_last, newest
+from deploy.grafana.parts import CURRENCY, CURRENCY_IS, NOW_DAILY, NOW_HOURLY, each_last, newest
 from deploy.grafana.rows import MACHINE, TIME, Column, Dashboard, Kind, Look, Panel, Unit
 
 _PLACES = {
@@ -12,8 +12,8 @@ _PLACES = {
 
 
 def _now(minor: int) -> tuple[Panel, ...]:
-    money = each_last(("money_in_minor",), "machine_now", NOW, "machine")
-    places = each_last(tuple(_PLACES), "health", TODAY, "machine")
+    money = each_last(("money_in_minor",), "machine_now", NOW_HOURLY, "machine")
+    places = each_last(tuple(_PLACES), "health", NOW_DAILY, "machine")
     sums = ", ".join(f'sum("{field}") / {minor} AS "{place}"' for field, place in _PLACES.items())
     each = ", ".join(f'"{field}" / {minor} AS "{place}"' for field, place in _PLACES.items())
     return (
@@ -35,7 +35,7 @@ def _now(minor: int) -> tuple[Panel, ...]:
             "Expected in each machine ($currency)",
             "How much should be in each place of each machine?",
             Kind.TABLE,
-            (newest(f'{each}, "stacker_notes" AS "notes"', "health", TODAY, "machine"),),
+            (newest(f'{each}, "stacker_notes" AS "notes"', "health", NOW_DAILY, "machine"),),
             columns=(
                 MACHINE,
                 *(Column(place, Unit.MONEY) for place in _PLACES.values()),

@@ -1,10 +1,10 @@
 """Inventory and route: what is left, for how long, what to bring. What is so now."""
 
-from deploy.grafana.parts import NOW, STATE_MACHINES, TODAY, each_last, newest
+from deploy.grafana.parts import NOW_DAILY, NOW_HOURLY, STATE_MACHINES, each_last, newest
 from deploy.grafana.rows import MACHINE, NOT_KNOWN, Column, Dashboard, Kind, Look, Panel, Unit, group_step
 
 _CHOSEN = '"machine" =~ /^$machine$/'
-_SLOTS = f"{TODAY} AND {_CHOSEN}"
+_SLOTS = f"{NOW_DAILY} AND {_CHOSEN}"
 
 
 def _slots(*fields: str) -> str:
@@ -56,7 +56,7 @@ def _route() -> tuple[Panel, ...]:
                     '"stock_percent" AS "filled", "slots", "slots_low" AS "low", "slots_empty" AS "empty", '
                     '"runout_h" AS "runs out in", "change_low" AS "change low"',
                     "machine_now",
-                    f"{NOW} AND {_CHOSEN}",
+                    f"{NOW_HOURLY} AND {_CHOSEN}",
                     "machine",
                 ),
             ),

@@ -1,6 +1,6 @@
 """One machine: what happened, from its records; what it holds and how it is, from what it says of itself."""
 
-from deploy.grafana.parts import CURRENCY, NOW, OF_ONE, ONE_MACHINE, TODAY, newest
+from deploy.grafana.parts import CURRENCY, NOW_DAILY, NOW_HOURLY, OF_ONE, ONE_MACHINE, newest
 from deploy.grafana.rows import (
     LATE,
     MERGE_STEP,
@@ -86,7 +86,7 @@ def _now(look: Look) -> Panel:
                 f'"money_in_minor" / {look.minor} AS "money in it", "door_open" AS "door open", "lockout", '
                 '"clock", "software"',
                 "machine_now",
-                f"{NOW} AND {OF_ONE}",
+                f"{NOW_HOURLY} AND {OF_ONE}",
             ),
         ),
         columns=(
@@ -120,7 +120,7 @@ def _holds(look: Look) -> tuple[Panel, ...]:
                     '"product", "count", "par", "capacity", "bring", "sold_7d" AS "sold in 7 days", '
                     '"runout_days" AS "days left"',
                     "slot_now",
-                    f"{TODAY} AND {OF_ONE}",
+                    f"{NOW_DAILY} AND {OF_ONE}",
                     "slot",
                 ),
             ),
@@ -138,7 +138,7 @@ def _holds(look: Look) -> tuple[Panel, ...]:
             "Tubes",
             "How many coins are in each tube, and how many would the usual week need?",
             Kind.TABLE,
-            (newest('"count", "capacity", "bring"', "tube_now", f"{TODAY} AND {OF_ONE}", "coin"),),
+            (newest('"count", "capacity", "bring"', "tube_now", f"{NOW_DAILY} AND {OF_ONE}", "coin"),),
             columns=(
                 Column("coin"),
                 *(Column(name, Unit.COUNT) for name in ("count", "capacity", "bring")),
@@ -154,7 +154,7 @@ def _holds(look: Look) -> tuple[Panel, ...]:
                     f'last("cashbox_minor") / {minor} AS "cash box", '
                     f'last("stacker_minor") / {minor} AS "stacker", '
                     f'last("recycler_minor") / {minor} AS "recycler" '
-                    f'FROM "health" WHERE {TODAY} AND {OF_ONE}'
+                    f'FROM "health" WHERE {NOW_DAILY} AND {OF_ONE}'
                 ),
             ),
             Unit.MONEY,
@@ -191,7 +191,7 @@ def dashboard(look: Look) -> Dashboard:
                 (
                     (
                         'SELECT last("proven") AS "proven", last("waiting") AS "waiting", '
-                        f'last("missing") AS "missing" FROM "books" WHERE {NOW} AND {OF_ONE}'
+                        f'last("missing") AS "missing" FROM "books" WHERE {NOW_HOURLY} AND {OF_ONE}'
                     ),
                 ),
                 width=8,

@@ -1,6 +1,6 @@
 """Machines: a row each. What is so now, whatever period is chosen."""
 
-from deploy.grafana.parts import CURRENCY, NOW, each_last, newest
+from deploy.grafana.parts import CURRENCY, NOW_HOURLY, each_last, newest
 from deploy.grafana.rows import (
     MACHINE,
     ONLINE,
@@ -16,7 +16,7 @@ from deploy.grafana.rows import (
 
 
 def _count(title: str, question: str, columns: str, *fields: str) -> Panel:
-    source = each_last(fields, "machine_now", NOW, "machine")
+    source = each_last(fields, "machine_now", NOW_HOURLY, "machine")
     return Panel(title, question, Kind.NUMBER, (f"SELECT {columns} FROM {source}",), width=8)
 
 
@@ -59,7 +59,7 @@ def dashboard(look: Look) -> Dashboard:
                         '"temperature_c" AS "temperature", "owed" AS "owed records", '
                         '"disagreements" AS "other prices", "software"',
                         "machine_now",
-                        NOW,
+                        NOW_HOURLY,
                         "machine",
                     ),
                 ),

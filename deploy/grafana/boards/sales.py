@@ -1,7 +1,7 @@
 """Sales report: any period, from rollups alone, so that a month of a thousand machines is read at once."""
 
+from cloud.rollups.sums import ALL
 from deploy.grafana.parts import (
-    ALL,
     BEFORE,
     CURRENCY,
     CURRENCY_IS,

@@ -1,14 +1,14 @@
 """Today: how business goes. What is fleet-wide comes from rollups, the last sales from their own points."""
 
-from deploy.grafana.parts import CURRENCY, NOW, OF_FLEET, by_tender, each_last, sold_by
+from deploy.grafana.parts import CURRENCY, NOW_HOURLY, OF_FLEET, by_tender, each_last, sold_by
 from deploy.grafana.rows import LATE, MACHINE, TIME, Column, Dashboard, Kind, Look, Panel, Unit
 
 
 def dashboard(look: Look) -> Dashboard:
     hours = f'FROM "sales_hour" WHERE $timeFilter AND {OF_FLEET}'
     minor = look.minor
-    books = each_last(("proven", "waiting", "missing"), "books", NOW, "machine")
-    online = each_last(("online",), "machine_now", NOW, "machine")
+    books = each_last(("proven", "waiting", "missing"), "books", NOW_HOURLY, "machine")
+    online = each_last(("online",), "machine_now", NOW_HOURLY, "machine")
     return Dashboard(
         "vend-today",
         "Today",
