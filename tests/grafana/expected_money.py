@@ -59,9 +59,9 @@ SALES: Final = {
     "Vends by tender": Seen(FORTNIGHT, {"cash": 3, "card": 3, "wallet": 1, "mixed": 1, "free": 1, "test": 1}),
     "Refunded ($currency)": Seen(FORTNIGHT, {"refunded": 2}),
     "Arrived late": Seen(FORTNIGHT, {"late": 2}),
-    "By machine ($currency)": Seen(
-        FORTNIGHT, rows("machine", *_SUMS)(("vm-1", 10.5, 5, 1), ("vm-2", 5.9, 3, 0))
-    ),
+    "Sold by machine ($currency)": Seen(FORTNIGHT, rows("machine", "sold")(("vm-1", 10.5), ("vm-2", 5.9))),
+    "Vends by machine": Seen(FORTNIGHT, rows("machine", "vends")(("vm-1", 5), ("vm-2", 3))),
+    "Failed by machine": Seen(FORTNIGHT, rows("machine", "failed")(("vm-1", 1), ("vm-2", 0))),
     "By product ($currency)": Seen(
         FORTNIGHT,
         rows("product", *_SUMS)(

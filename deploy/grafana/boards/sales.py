@@ -42,6 +42,41 @@ def _compared(title: str, question: str, value: str, unit: Unit) -> Panel:
     )
 
 
+def _by_machine(minor: int) -> tuple[Panel, ...]:
+    """A panel a figure: each of them costs half a second for a month of a thousand machines."""
+    each = f"\"machine\" != '{ALL}' AND {CURRENCY_IS}"
+    return tuple(
+        Panel(
+            title,
+            question,
+            Kind.TABLE,
+            (
+                f'SELECT {value} AS "{name}" FROM "sales_hour" WHERE $timeFilter AND {each} GROUP BY "machine"',
+            ),
+            columns=(MACHINE, Column(name, unit)),
+            sort=name,
+            width=8,
+        )
+        for title, question, value, name, unit in (
+            (
+                "Sold by machine ($currency)",
+                "Which machines sell? All machines, whichever is chosen above.",
+                f'sum("sold_minor") / {minor}',
+                "sold",
+                Unit.MONEY,
+            ),
+            (
+                "Vends by machine",
+                "How many products did each of them sell?",
+                'sum("sales")',
+                "vends",
+                Unit.COUNT,
+            ),
+            ("Failed by machine", "How often did each of them fail?", 'sum("failed")', "failed", Unit.COUNT),
+        )
+    )
+
+
 def dashboard(look: Look) -> Dashboard:
     hours = f'FROM "sales_hour" WHERE $timeFilter AND {OF_CHOSEN}'
     minor = look.minor
@@ -119,19 +154,7 @@ def dashboard(look: Look) -> Dashboard:
                 (f'SELECT sum("late_sales") AS "late" {hours}',),
                 width=12,
             ),
-            Panel(
-                "By machine ($currency)",
-                "Which machines sell? All machines, whichever is chosen above.",
-                Kind.TABLE,
-                (
-                    (
-                        f'SELECT {sums} FROM "sales_hour" WHERE $timeFilter AND "machine" != \'{ALL}\' '
-                        f'AND {CURRENCY_IS} GROUP BY "machine"'
-                    ),
-                ),
-                columns=(MACHINE, *columns),
-                sort="sold",
-            ),
+            *_by_machine(minor),
             Panel(
                 "By product ($currency)",
                 "Which products sell, and which fail?",
