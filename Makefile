@@ -40,7 +40,7 @@ $(READY): requirements.lock pyproject.toml
 
 # Programs that tests call.
 tools:
-	@sh deploy/setup/debian.sh curl openssl >&2
+	@sh deploy/setup/debian.sh curl openssl mosquitto-clients libdata-messagepack-perl >&2
 
 servers:
 	@sh deploy/setup/debian.sh $(SERVERS) >&2

@@ -13,8 +13,9 @@ from cloud.cli.books import books
 from cloud.cli.commands import command, command_key, commands
 from cloud.cli.common import said
 from cloud.cli.csv_files import csv_files
+from cloud.cli.dead_letters import dead_letters
 from cloud.cli.dts import audit
-from cloud.cli.machines import dead_letters, machines
+from cloud.cli.machines import machines
 from cloud.cli.plan import apply, export_plan, history, plan, undo
 from cloud.cli.prices import disagreements, prices
 from cloud.cli.rebuild import rebuild

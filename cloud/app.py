@@ -37,10 +37,11 @@ from cloud.health import serving
 from cloud.identity.register import Register
 from cloud.influx import Influx
 from cloud.ingest import Ingest
+from cloud.letters.receipts import confirm_late
 from cloud.mqtt import Connection, PublishRefusedError
 from cloud.publisher import follow, publish_wanted
 from cloud.rollups.dirty import DirtyHours
-from cloud.rollups.work import keep_rollups
+from cloud.rollups.work import SEAT, keep_rollups
 from cloud.store import Store
 from cloud.watch import Watch
 from cloud.watermarks import publish_watermarks
@@ -73,6 +74,7 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         make(path)
         wanted = stack.enter_context(closing(connect(path)))
         following = stack.enter_context(closing(connect(path)))
+        late = stack.enter_context(closing(connect(path)))
         plans = stack.enter_context(ThreadPoolExecutor(max_workers=1, thread_name_prefix="plans"))
         commands = stack.enter_context(closing(CommandTable(path)))
         keeper = stack.enter_context(closing(Store(path)))
@@ -82,7 +84,7 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
         seat = None if worker else stack.enter_context(closing(Seat(settings.data_dir / "desk.lock")))
         archive = stack.enter_context(closing(Archive(folder, name, time.time_ns(), watch=watch)))
         dirty = stack.enter_context(closing(DirtyHours(path)))
-        rollups = stack.enter_context(closing(Seat(settings.data_dir / "rollups.lock")))
+        rollups = stack.enter_context(closing(Seat(settings.data_dir / SEAT)))
         figures = stack.enter_context(closing(Store(path)))
         tls = settings.mqtt.tls
         worker_name = (tls and name_by_certificate(tls.certificate)) or stack.enter_context(
@@ -109,12 +111,13 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
                 partial(follow, db=following, thread=plans),
                 partial(send_commands, table=commands, wall_ns=time.time_ns),
                 partial(publish_watermarks, books=books),
+                partial(confirm_late, db=late),
                 partial(write_figures, database=influx, books=books, counts=counts, wall_ns=time.time_ns),
             )
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
             group = settings.share_group or figures.share_group()
             shared = [(f"$share/{group}/{topic.filter}", topic.qos) for topic in _SHARED]
-            gauges = Gauges(fleet, thread=gauging, gone=register.denied)
+            gauges = Gauges(fleet, settings.reports.zone, gauging, register.denied)
 
             def has_desk() -> bool:
                 return seat is not None and seat.is_ours
@@ -125,7 +128,12 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
                     keep_rollups(rollups, dirty, influx, settings.reports.zone),
                     write_gauges(gauges, unwatched, has_desk, watch, time.time_ns),
                     write_process(
-                        unwatched, watch, lambda: "desk" if has_desk() else worker_name, broker, time.time_ns
+                        unwatched,
+                        watch,
+                        lambda: "desk" if has_desk() else worker_name,
+                        broker,
+                        time.time_ns,
+                        dirty.oldest_ns,
                     ),
                 )
             )

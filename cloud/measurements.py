@@ -283,8 +283,50 @@ GAUGES: Final = (
         ),
     ),
 )
-# cloud/rollups: hours of sales.
-ROLLUPS: Final[tuple[Measurement, ...]] = ()
+_ZONE_HOUR: Final = "start of the hour in the operator's zone"
+_LATE_TOO: Final = "seconds after a record of the hour came, rewritten whole: late sales too"
+_SUMS: Final = (
+    Field("sales", _N, "delivered or in doubt; free and test vends left out"),
+    Field("sold_minor", _MONEY, "paid for them"),
+)
+ROLLUPS: Final = (
+    Measurement(
+        "sales_hour",
+        "An hour's sales of a machine; `_all` is the fleet.",
+        ("machine", "currency"),
+        _ZONE_HOUR,
+        _LATE_TOO,
+        "cloud/rollups/sums.py",
+        (
+            *_SUMS,
+            *(
+                Field(f"{tender}_{what}", form, words)
+                for tender in ("cash", "card", "wallet")
+                for what, form, words in (
+                    ("sales", _N, f"paid with {tender} alone"),
+                    ("minor", _MONEY, f"paid with {tender}, parts of mixed sales too"),
+                )
+            ),
+            Field("mixed_sales", _N, "paid with more than one tender"),
+            Field("free_sales", _N, "given away"),
+            Field("test_sales", _N, "a technician's"),
+            Field("late_sales", _N, "of the sales: made while the machine had no link"),
+            Field("failed", _N, "vends that failed"),
+            Field("refunded_minor", _MONEY, "given back on cards"),
+            Field("weekday", _N, "1 is Monday, in the zone"),
+            Field("hour", _N, "0 to 23, in the zone"),
+        ),
+    ),
+    Measurement(
+        "product_hour",
+        "The same by product.",
+        ("machine", "product", "currency"),
+        _ZONE_HOUR,
+        _LATE_TOO,
+        "cloud/rollups/sums.py",
+        (*_SUMS, Field("failed", _N, "vends that failed")),
+    ),
+)
 
 ALL: Final = (*GAUGES, *ROLLUPS, *SAID, *BOOKS)
 

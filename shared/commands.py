@@ -42,11 +42,15 @@ class Support(Frozen):
 
 
 class MotorTest(Frozen):
+    """Run the motor of a slot, as a test vend."""
+
     name: Literal["test-motor"] = "test-motor"
     slot: Slot
 
 
 class FreeVend(Frozen):
+    """Give a product away."""
+
     name: Literal["free-vend"] = "free-vend"
     slot: Slot
 
@@ -60,11 +64,15 @@ class Lock(Frozen):
 
 
 class Unlock(Frozen):
+    """Sold again: a slot, or without one the whole machine."""
+
     name: Literal["unlock"] = "unlock"
     slot: Slot | None = None
 
 
 class SetStock(Frozen):
+    """These slots hold so many products; none was moved."""
+
     name: Literal["stock"] = "stock"
     counts: Annotated[dict[Slot, Count], Field(min_length=1, max_length=50)]
 

@@ -177,6 +177,8 @@ class Watermark(Frozen):
 
 
 class Availability(Frozen):
+    """`reason`: in words for the customer, where it cannot be used."""
+
     available: bool
     reason: Text = ""
 
@@ -213,6 +215,8 @@ class SlotStock(Frozen):
 
 
 class Stock(Frozen):
+    """What is in each slot, by the machine's books."""
+
     v: Version = 1
     at_ns: Count
     slots: Annotated[dict[Slot, SlotStock], Field(max_length=1_000)]

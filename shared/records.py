@@ -68,6 +68,8 @@ class Sale(Frozen):
 
 
 class VendFailed(Frozen):
+    """Nothing dropped: cash is credit again, a card does not pay. `reason`: what kept it."""
+
     kind: Literal["vend_failed"] = "vend_failed"
     slot: Slot
     product: Product
@@ -195,6 +197,8 @@ class Fault(Frozen):
 
 
 class FaultCleared(Frozen):
+    """A device's trouble is over."""
+
     kind: Literal["fault_cleared"] = "fault_cleared"
     device: Code
     code: Code

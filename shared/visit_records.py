@@ -20,6 +20,8 @@ class Visit(Frozen):
 
 
 class Door(Frozen):
+    """The door was opened, or closed."""
+
     kind: Literal["door"] = "door"
     open: bool
 

@@ -1,7 +1,6 @@
-"""`vend-cloud machines` and `vend-cloud dead-letters`: the fleet as it is, and what could not be stored."""
+"""`vend-cloud machines`: the fleet as it is."""
 
 import json
-from typing import Any
 
 import click
 
@@ -32,23 +31,3 @@ def machines(settings: CloudSettings, *, as_json: bool) -> None:
         since = when(status.since_ns) if status else "-"
         shown.append((row["machine"], online, since, when(row["seen_at_ns"]), can))
     print_table(("machine", "link", "since", "last word", "tenders"), shown)
-
-
-@click.command("dead-letters")
-@click.option("--json", "as_json", is_flag=True)
-@click.option("--limit", default=50, show_default=True)
-@click.pass_obj
-def dead_letters(settings: CloudSettings, limit: int, *, as_json: bool) -> None:
-    """Messages and records that could not be stored, and why."""
-    with store(settings) as opened:
-        rows = opened.dead_letters(limit)
-    if as_json:
-        shown: list[dict[str, Any]] = [
-            {**row, "digest": row["digest"].hex(), "payload": row["payload"].hex()} for row in rows
-        ]
-        click.echo(json.dumps(shown))
-        return
-    print_table(
-        ("last", "times", "topic", "why", "in words"),
-        [(when(r["last_at_ns"]), str(r["count"]), r["topic"], r["code"], r["reason"]) for r in rows],
-    )

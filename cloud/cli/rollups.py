@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from datetime import time as clock
@@ -12,11 +13,13 @@ import click
 from cloud.cli.common import database, said
 from cloud.cli.progress import bar
 from cloud.config import CloudSettings
+from cloud.desk import Seat
 from cloud.influx import Influx
 from cloud.rollups.dirty import DirtyHours
-from cloud.rollups.work import finish, hours_with_points
+from cloud.rollups.work import SEAT, finish, hours_with_points
 from shared.fields import MAX_INT
 
+_LOOK_S = 0.2
 _DATE = click.DateTime(["%Y-%m-%d"])
 
 
@@ -31,8 +34,8 @@ def rollups(
 ) -> None:
     """How many hours of the sums that dashboards show are not rewritten yet, and since when.
 
-    With --rebuild the hours are marked and rewritten now; days are those of [reports] time_zone. Killed, what
-    is left is rewritten by `vend-cloud run`, which may go on meanwhile.
+    With --rebuild the hours are marked, and rewritten before it ends: by `vend-cloud run` where that works,
+    else here. Days are those of [reports] time_zone. Killed, what is left is rewritten by `vend-cloud run`.
     """
     if (first or last) and not rebuild:
         raise click.UsageError("--from and --to belong to --rebuild")
@@ -68,5 +71,22 @@ async def _rebuild(settings: CloudSettings, dirty: DirtyHours, start_ns: int, en
                 dirty.add(hours)
                 tell(up_to_ns - at_ns)
                 at_ns = up_to_ns
-        with bar("hours rewritten", dirty.count()) as tell:
-            await finish(dirty, influx, settings.reports.zone, tell)
+        began_ns = time.time_ns()
+        with (
+            bar("hours rewritten", dirty.count()) as tell,
+            closing(Seat(settings.data_dir / SEAT)) as seat,
+        ):
+            if seat.take():
+                await finish(dirty, influx, settings.reports.zone, tell)
+            else:
+                await _finished(dirty, began_ns, tell)
+
+
+async def _finished(dirty: DirtyHours, began_ns: int, tell: Callable[[int], None]) -> None:
+    """`vend-cloud run` has the seat: it does all that was marked by now, and more comes in."""
+    before = dirty.count()
+    while (oldest_ns := dirty.oldest_ns()) is not None and oldest_ns <= began_ns:
+        await asyncio.sleep(_LOOK_S)
+        after = dirty.count()
+        tell(before - after)
+        before = after

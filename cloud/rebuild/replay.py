@@ -37,14 +37,7 @@ class _Keeper:
         self._counts = counts
 
     def screen(self, batch: Batch) -> list[Line]:
-        """All numbers may be stored already, and InfluxDB be empty: a batch's own twins are found here."""
-        first: dict[tuple[str, str, int], int] = {}
-        twins = [
-            line
-            for line in batch.lines
-            if line.key is not None and first.setdefault(line.key, line.at_ns) != line.at_ns
-        ]
-        refuse(batch, twins, NUMBER_TAKEN, "another record of this journal has this number: it was copied")
+        refuse_twins(batch)
         return self._store.screen(batch)
 
     def keep(self, batch: Batch, at_ns: int) -> None:
@@ -60,6 +53,17 @@ class _Keeper:
         self._tally.keep(self.pieces, batch.lines, dead)
 
 
+def refuse_twins(batch: Batch) -> None:
+    """All numbers may be stored already, and InfluxDB be empty: a batch's own twins are found here."""
+    first: dict[tuple[str, str, int], int] = {}
+    twins = [
+        line
+        for line in batch.lines
+        if line.key is not None and first.setdefault(line.key, line.at_ns) != line.at_ns
+    ]
+    refuse(batch, twins, NUMBER_TAKEN, "another record of this journal has this number: it was copied")
+
+
 class Nowhere:
     """The sink of who only counts: it asks InfluxDB, and writes nothing."""
 
@@ -73,8 +77,8 @@ class Nowhere:
         return {}
 
 
-class _NoArchive:
-    """What is read from the archive is in it."""
+class NoArchive:
+    """What was archived when it came."""
 
     started_at_ns = 0
 
@@ -111,7 +115,7 @@ async def replay(
     """`tell`: how many more bytes are done. `counts`: nothing is kept; `sink` is then Nowhere."""
     keeper = _Keeper(store, past, tally, counts=counts)
     revoked: set[str] = set()
-    ingest = Ingest(_NoArchive(), sink, keeper, revoked=lambda: revoked)
+    ingest = Ingest(NoArchive(), sink, keeper, revoked=lambda: revoked)
     ends = {source.path: source.offset for source in sources}
     for group in _groups(merged(sources), past):
         keeper.pieces = group.pieces

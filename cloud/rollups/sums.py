@@ -7,7 +7,7 @@ not.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from cloud.rollups.hours import Hour
@@ -35,55 +35,51 @@ ROLLUPS: Final = {
     "product_hour": (("currency", "machine", "product"), PRODUCT_FIELDS),
 }
 
-Key = tuple[str, ...]  # measurement, and its tags in that order
 Fields = dict[str, int]
+Key = tuple[str, ...]  # of a rollup: its tags, in that order; currency and machine first
 
 
 class Sums:
-    """Of one hour."""
+    """Of one hour. `sales`, `products`: what is to be in InfluxDB, without fields that are nothing."""
 
     def __init__(self) -> None:
-        self._sums: defaultdict[Key, Fields] = defaultdict(dict)
+        self.sales: defaultdict[Key, Fields] = defaultdict(dict)
+        self.products: defaultdict[Key, Fields] = defaultdict(dict)
 
     def add(self, kind: str, point: Mapping[str, Any]) -> None:
         """One point of a record, with the columns in READ."""
         sales, product = _SUMMED[kind](point)
         for machine in (point["machine"], ALL):
-            self._add(("sales_hour", point["currency"], machine), sales)
+            key = (point["currency"], machine)
+            _add(self.sales[key], sales)
             if product:
-                self._add(("product_hour", point["currency"], machine, point["product"]), product)
-
-    def _add(self, key: Key, amounts: Fields) -> None:
-        sums = self._sums[key]
-        for name, amount in amounts.items():
-            sums[name] = sums.get(name, 0) + amount
-
-    def lines(self, hour: Hour, there: Mapping[tuple[Key, int], Fields]) -> Iterator[str]:
-        """Line protocol of all that InfluxDB has otherwise. `there`: its rollups, by key and time.
-
-        What it should not have becomes zeros: not all of its generations can delete.
-        """
-        wanted = {(key, hour.start_ns): sums for key, sums in self._sums.items()}
-        wall = {"weekday": hour.weekday, "hour": hour.hour}
-        for key, at_ns in wanted.keys() | there.keys():
-            measurement, *tags = key
-            names, fields = ROLLUPS[measurement]
-            sums = wanted.get((key, at_ns), {})
-            whole = {name: sums.get(name, 0) for name in fields}
-            if measurement == "sales_hour":
-                whole |= wall
-            if there.get((key, at_ns)) != whole:
-                named = ",".join(f"{name}={tag}" for name, tag in zip(names, tags, strict=True))
-                values = ",".join(f"{name}={value}i" for name, value in whole.items())
-                yield f"{measurement},{named} {values} {at_ns}"
+                _add(self.products[*key, point["product"]], product)
 
 
-def read_back(measurement: str, row: Mapping[str, Any]) -> tuple[tuple[Key, int], Fields]:
-    """A rollup as InfluxDB answers it."""
+def _add(sums: Fields, amounts: Fields) -> None:
+    for name, amount in amounts.items():
+        sums[name] = sums.get(name, 0) + amount
+
+
+def is_same(sums: Fields, row: Mapping[str, Any] | None) -> bool:
+    """Whether this is what InfluxDB has; None is not."""
+    return row is not None and all(row[name] == sums.get(name, 0) for name in SALES_FIELDS)
+
+
+def is_nothing(row: Mapping[str, Any]) -> bool:
+    return is_same({}, row)
+
+
+def line(measurement: str, key: Key, sums: Fields, at_ns: int, wall: str = "") -> str:
+    """Line protocol, every field in it. No tag of ours has a letter that must be escaped."""
     tags, fields = ROLLUPS[measurement]
-    names = (*fields, "weekday", "hour") if measurement == "sales_hour" else fields
-    key = (measurement, *(row[tag] for tag in tags))
-    return (key, row["time"]), {name: row[name] for name in names}
+    named = ",".join(f"{name}={tag}" for name, tag in zip(tags, key, strict=True))
+    values = ",".join(f"{name}={sums.get(name, 0)}i" for name in fields)
+    return f"{measurement},{named} {values}{wall} {at_ns}"
+
+
+def wall_of(hour: Hour) -> str:
+    return f",weekday={hour.weekday}i,hour={hour.hour}i"
 
 
 def _sale(point: Mapping[str, Any]) -> tuple[Fields, Fields]:

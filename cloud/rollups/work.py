@@ -2,9 +2,9 @@
 
 Contract: an hour is taken off when a look finds nothing to write, so it is looked at again after it was
 written. Then rollups and records agreed at one moment, and whoever brings a later record marks the hour
-again: several may work at the same hours, on several computers too, and be killed at any point. Trouble is
-told, and the next round tries again. A round is short, and so is every step of it, because ingest shares the
-loop: an upload of a year's sales is worked off beside it.
+again. One process works on a data_dir, who has the seat; computers that share an InfluxDB may work at the
+same hours. All may be killed at any point. Trouble is told, and the next round tries again. A round is short,
+because ingest shares the loop: an upload of a year's sales is worked off beside it.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import logging
 import math
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from datetime import tzinfo
 from typing import Any, Final, Protocol
 
@@ -21,16 +21,33 @@ from cloud.export import pages
 from cloud.influx import QueryError
 from cloud.rollups.dirty import Dirty, DirtyHours
 from cloud.rollups.hours import HOUR_NS, Hour, hours_over
-from cloud.rollups.sums import READ, ROLLUPS, Fields, Key, Sums, read_back
+from cloud.rollups.sums import READ, ROLLUPS, Fields, Key, Sums, is_nothing, is_same, line, wall_of
 from shared.fields import MAX_INT
 
 _log = logging.getLogger(__name__)
-PERIOD_S: Final = 5.0
-_ROUND_S: Final = 1.0  # of a period, the rest is ingest's
+SEAT: Final = "rollups.lock"  # in data_dir
+PERIOD_S: Final = 3.0
+_ROUND_S: Final = 0.5  # of a period, the rest is ingest's
 _AT_ONCE: Final = 200
-_PAGE: Final = 1_000  # records: what is decoded in one step
 _SEAT_S: Final = 1.0
 _WEEK_NS: Final = 7 * 24 * HOUR_NS
+_LONGEST_NS: Final = 64 * _WEEK_NS  # where nothing is
+
+
+class Written:
+    """The sales that this worker wrote last, by hour, where it looked at that in this round or the last."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, dict[Key, Fields]] = {}
+        self._now: dict[int, dict[Key, Fields]] = {}
+
+    def next_round(self) -> None:
+        self._before, self._now = self._now, {}
+
+    def swap(self, start_ns: int, sales: Mapping[Key, Fields]) -> Mapping[Key, Fields]:
+        before = self._now.get(start_ns, self._before.get(start_ns, {}))
+        self._now[start_ns] = dict(sales)
+        return before
 
 
 class Database(Protocol):
@@ -43,10 +60,11 @@ async def keep_rollups(seat: Seat, dirty: DirtyHours, database: Database, zone: 
     """For ever, in one process of those on a data_dir."""
     while not seat.take():  # noqa: ASYNC110  # what is waited for is another process
         await asyncio.sleep(_SEAT_S)
+    written = Written()
     while True:
         try:
             await _mark_past(dirty, database)
-            await work_off(dirty, database, zone, time.monotonic() + _ROUND_S)
+            await work_off(dirty, database, zone, written, time.monotonic() + _ROUND_S)
         except sqlite3.OperationalError as error:
             _log.warning("the rollups wait for the disk (%s)", error)
         except QueryError as error:
@@ -54,18 +72,24 @@ async def keep_rollups(seat: Seat, dirty: DirtyHours, database: Database, zone: 
         await asyncio.sleep(PERIOD_S)
 
 
-async def work_off(dirty: DirtyHours, database: Database, zone: tzinfo, until_s: float) -> None:
-    """One round over what waits now, an hour at least. Raises the first QueryError, after the other hours."""
+async def work_off(
+    dirty: DirtyHours, database: Database, zone: tzinfo, written: Written, until_s: float
+) -> None:
+    """One round over what waits now. Raises the first QueryError, after the other hours.
+
+    Two hours at least: the first is the latest, which is always dirty.
+    """
     trouble: QueryError | None = None
-    for hour in dirty.waiting(_AT_ONCE):
+    written.next_round()
+    for number, hour in enumerate(dirty.waiting(_AT_ONCE)):
         try:
-            is_done = await _rewrite(hour, database, zone)
+            is_done = await _rewrite(hour, database, zone, written)
         except QueryError as error:  # of this hour perhaps: it does not hold up the others
             trouble = trouble or error
         else:
             if is_done:
                 dirty.done(hour)
-        if time.monotonic() > until_s:
+        if number and time.monotonic() > until_s:
             break
     if trouble is not None:
         raise trouble
@@ -74,41 +98,86 @@ async def work_off(dirty: DirtyHours, database: Database, zone: tzinfo, until_s:
 async def finish(
     dirty: DirtyHours, database: Database, zone: tzinfo, tell: Callable[[int], None] = lambda _: None
 ) -> None:
-    """Until none waits. `tell`: how many fewer they are."""
+    """Until none waits; for who has the seat. `tell`: how many fewer they are."""
     await _mark_past(dirty, database)
+    written = Written()
     before = dirty.count()
     while before:
-        await work_off(dirty, database, zone, math.inf)
+        await work_off(dirty, database, zone, written, math.inf)
         after = dirty.count()
         tell(before - after)
         before = after
 
 
-async def _rewrite(dirty: Dirty, database: Database, zone: tzinfo) -> bool:
+async def _rewrite(at: Dirty, database: Database, zone: tzinfo, written: Written) -> bool:
     """Whether there was nothing to write."""
     is_done = True
-    for hour in hours_over(dirty.start_ns, dirty.start_ns + HOUR_NS, zone):
-        lines = await _differing(database, hour)
-        refused = await database.write(lines) if lines else {}
+    for hour in hours_over(at.start_ns, at.start_ns + HOUR_NS, zone):
+        lines = await _differing(database, hour, written)
+        if not lines:
+            continue
+        refused = await database.write(lines)
         for index, reason in refused.items():
             _log.error("a rollup cannot be stored (%s): %s", reason, lines[index])
         is_done = is_done and len(refused) == len(lines)  # refused again and again, it would never end
     return is_done
 
 
-async def _differing(database: Database, hour: Hour) -> list[str]:
+async def _differing(database: Database, hour: Hour, written: Written) -> list[str]:
+    """All of a machine where InfluxDB has other sales, or another worker may have written between: at first
+    that is everything. Products come first: where the sales of a machine are right, its products are.
+    """
     sums = Sums()
-    async for _, found in pages(database.query, READ, None, hour.start_ns, hour.end_ns, _PAGE):
+    async for _, found in pages(database.query, READ, None, hour.start_ns, hour.end_ns):
         for kind, point in found:
             sums.add(kind, point)
-    there: dict[tuple[Key, int], Fields] = {}
-    for measurement in ROLLUPS:
-        rows = await database.query(
-            f'SELECT * FROM "{measurement}" '  # noqa: S608  # names of our tables
-            f"WHERE time >= {hour.start_ns} AND time < {hour.end_ns}"
-        )
-        there.update(read_back(measurement, row) for row in rows)
-    return list(sums.lines(hour, there))
+    rows = await _there(database, "sales_hour", hour)
+    there: dict[Key, Mapping[str, Any]] = {
+        (row["currency"], row["machine"]): row for row in rows if row["time"] == hour.start_ns
+    }
+    before = written.swap(hour.start_ns, sums.sales)
+    changed = {
+        key
+        for key, sales in sums.sales.items()
+        if before.get(key) != sales or not is_same(sales, there.get(key))
+    }
+    stale = [row for row in rows if not is_nothing(row) and not _is_wanted(row, hour, sums.sales)]
+    return [
+        *(await _zeros(database, hour, sums) if stale else ()),
+        *(
+            line("product_hour", key, product, hour.start_ns)
+            for key, product in sums.products.items()
+            if key[:2] in changed
+        ),
+        *(line("sales_hour", key, sums.sales[key], hour.start_ns, wall_of(hour)) for key in changed),
+        *(line("sales_hour", (row["currency"], row["machine"]), {}, row["time"]) for row in stale),
+    ]
+
+
+def _is_wanted(row: Mapping[str, Any], hour: Hour, sales: Collection[Key]) -> bool:
+    return row["time"] == hour.start_ns and (row["currency"], row["machine"]) in sales
+
+
+async def _zeros(database: Database, hour: Hour, sums: Sums) -> list[str]:
+    """Of products that should not be there: in another zone hours began at other times. Not every generation
+    of InfluxDB can delete.
+    """
+    found = [
+        ((row["currency"], row["machine"], row["product"]), row["time"])
+        for row in await _there(database, "product_hour", hour)
+    ]
+    return [
+        line("product_hour", key, {}, at_ns)
+        for key, at_ns in found
+        if at_ns != hour.start_ns or key not in sums.products
+    ]
+
+
+async def _there(database: Database, measurement: str, hour: Hour) -> list[dict[str, Any]]:
+    return await database.query(  # by machine: a series of more than 10,000 rows counts as cut off
+        f'SELECT * FROM "{measurement}" '  # noqa: S608  # a name of our table
+        f'WHERE time >= {hour.start_ns} AND time < {hour.end_ns} GROUP BY "machine"'
+    )
 
 
 # ---- which hours there are --------------------------------------------------------------------------------
@@ -128,9 +197,9 @@ async def hours_with_points(
     Rollups too: in another zone they stood at other times.
     """
     kinds = [(READ, "currency"), (ROLLUPS, "sales")]
-    at_ns = start_ns - start_ns % HOUR_NS
+    at_ns, step_ns = start_ns - start_ns % HOUR_NS, _WEEK_NS  # what InfluxDB keeps together
     while at_ns < end_ns:
-        stop_ns = min(at_ns + _WEEK_NS, end_ns)  # what InfluxDB keeps together
+        stop_ns = min(at_ns + step_ns, end_ns)
         hours: set[int] = set()
         for measurements, field in kinds:
             names = ", ".join(f'"{name}"' for name in measurements)
@@ -140,4 +209,4 @@ async def hours_with_points(
             )
             hours.update(row["time"] for row in rows)
         yield stop_ns, hours
-        at_ns = stop_ns
+        at_ns, step_ns = stop_ns, _WEEK_NS if hours else min(step_ns * 2, _LONGEST_NS)

@@ -12,6 +12,8 @@ from typing import Any, Final
 from cloud.database import StoreError
 
 LEFT_OUT: Final = {
+    "dirty_hour": "an import marks the hours that its own InfluxDB gets",
+    "unmarked_past": "the same",
     "invitation": "an open invitation is void in a new system: invite again",
     "share_group": "the secret of the processes on one data_dir",
 }

@@ -9,6 +9,8 @@ is_here() {
     mosquitto) [ -n "${VEND_MOSQUITTO:-}" ] || PATH="$PATH:/usr/sbin:/sbin" command -v mosquitto ;;
     influxdb) [ -n "${VEND_INFLUXD:-}" ] || command -v influxd ;;
     curl | openssl) command -v "$1" ;;
+    mosquitto-clients) command -v mosquitto_sub ;;
+    libdata-messagepack-perl) perl -MData::MessagePack -e 1 2>&1 ;;
     *) dpkg-query -W -f '${Status}' "$1" 2>/dev/null | grep 'ok installed' ;;
     esac >/dev/null
 }

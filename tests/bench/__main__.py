@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backlog, commit, fleet_prices, live, poll
+from tests.bench import backlog, commit, fleet_prices, live, panels, poll
 from tests.bench.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -19,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "backlog-1": backlog.one_machine,
     "backlog-50": backlog.fifty_machines,
     "fleet-prices": fleet_prices.measure,
+    "panels": panels.measure,
 }
 
 

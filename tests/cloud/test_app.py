@@ -43,6 +43,15 @@ def seqs_in(influx: InfluxSettings, machine: str, measurement: str = "sale") -> 
     return [row["seq"] for row in asyncio.run(ask())]
 
 
+def sales_of_hours(influx: InfluxSettings, machine: str) -> list[int]:
+    async def run() -> list[int]:
+        async with Influx(influx) as client:
+            rows = await client.query(f'SELECT "sales" FROM "sales_hour" WHERE "machine" = \'{machine}\'')
+        return [row["sales"] for row in rows]
+
+    return asyncio.run(run())
+
+
 def archived(cloud: Cloud) -> list[bytes]:
     files = sorted((cloud.folder / "data" / "archive").iterdir())
     return [message.payload for path in files for message in capture.read(path)]
@@ -115,6 +124,7 @@ def test_sent_again_it_is_receipted_again_and_stored_once(
     eventually(lambda: 2 in far.stored())
     assert all(receipt.stored[0][0] == 1 for receipt in far.receipts[:-1])
     assert seqs_in(influx, machine) == [1, 2]
+    eventually(lambda: sales_of_hours(influx, machine) == [2])
 
 
 def test_without_a_database_nothing_is_confirmed_and_nothing_is_lost(tmp_path: Path, broker: Broker) -> None:

@@ -1,0 +1,1 @@
+"""Dead letters, driven again once this version can read them."""
