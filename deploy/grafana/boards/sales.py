@@ -44,15 +44,15 @@ def _compared(title: str, question: str, value: str, unit: Unit) -> Panel:
 
 def _by_machine(minor: int) -> tuple[Panel, ...]:
     """A panel a figure: each of them costs half a second for a month of a thousand machines."""
-    each = f"\"machine\" != '{ALL}' AND {CURRENCY_IS}"
+    each = (
+        f'FROM "sales_hour" WHERE $timeFilter AND "machine" != \'{ALL}\' AND {CURRENCY_IS} GROUP BY "machine"'
+    )
     return tuple(
         Panel(
             title,
             question,
             Kind.TABLE,
-            (
-                f'SELECT {value} AS "{name}" FROM "sales_hour" WHERE $timeFilter AND {each} GROUP BY "machine"',
-            ),
+            (f'SELECT {value} AS "{name}" {each}',),
             columns=(MACHINE, Column(name, unit)),
             sort=name,
             width=8,
