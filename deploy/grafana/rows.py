@@ -42,7 +42,6 @@ class Unit(Enum):
     PLAIN = "none"  # as it is: texts, numbers of their own
     PERCENT = "percent"
     CELSIUS = "celsius"
-    SECONDS = "s"
     MILLISECONDS = "ms"
     HOURS = "h"
     DAYS = "d"

@@ -139,6 +139,15 @@ def test_a_part_that_is_away_is_one_alert_and_not_another_one_of_the_whole(
     assert fired == [own[part]]
 
 
+def test_one_process_of_two_that_is_cut_off_is_an_alert(influx: Influx) -> None:
+    now_ns = time.time_ns()
+    for name, connected in (("desk", 1), ("worker-1", 0)):
+        fields = f"ready={connected}i,broker_connected={connected}i,influx_ok=1i"
+        influx.write(f"cloud,process={name} {fields} {now_ns - 10**9}")
+    fired = [uid for uid, rule in FILED.items() if firing(influx, rule, now_ns // 10**6)]
+    assert fired == ["vend-broker-away"]
+
+
 # ---- one cause, one alert ---------------------------------------------------------------------------------
 
 FLEET: Final = tuple(f"m{n:02}" for n in range(40))

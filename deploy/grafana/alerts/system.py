@@ -23,10 +23,10 @@ SYSTEM: Final = (
     Rule(
         "vend-broker-away",
         "The broker is away",
-        'SELECT 1 - max("broker_connected") FROM "cloud" WHERE $timeFilter',
+        'SELECT 1 - min("broker_connected") FROM "cloud" WHERE $timeFilter',
         0,
         "2m",
-        "The cloud does not reach the broker. Machines sell on; what is shown of them is as it was before.",
+        "The cloud, or a process of it, does not reach the broker. Machines sell on, and look as they did before.",
         "Start the broker; look at its log, its certificate and the network of its server.",
         ADMIN,
         "vend-system",
