@@ -26,7 +26,7 @@ SYSTEM: Final = (
         'SELECT 1 - min("broker_connected") FROM "cloud" WHERE $timeFilter',
         0,
         "2m",
-        "The cloud, or a process of it, does not reach the broker. Machines sell on, and look as they did before.",
+        "The cloud, or one process of it, is cut off the broker. Machines sell on, and look as before.",
         "Start the broker; look at its log, its certificate and the network of its server.",
         ADMIN,
         "vend-system",
