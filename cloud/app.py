@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import Final
 
@@ -98,14 +98,21 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
             desk = partial(keep_desk, seat=seat, parts=parts) if seat else None
             group = settings.share_group or figures.share_group()
             shared = [(f"$share/{group}/{topic.filter}", topic.qos) for topic in _SHARED]
-            serve = asyncio.create_task(_serve(settings.mqtt, name, shared, ingest, desk, influx, watch))
+            stopping = asyncio.Event()
+            serve = asyncio.create_task(
+                _serve(settings.mqtt, name, shared, ingest, desk, influx, watch, stopping)
+            )
+
+            def stop() -> None:
+                stopping.set()
+                serve.cancel()
+
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, serve.cancel)
+                loop.add_signal_handler(number, stop)
             async with supervised(Supervisor(os.environ.get(VARIABLE)), watch.is_stuck):
-                try:
+                with suppress(asyncio.CancelledError):
                     await serve
-                except asyncio.CancelledError:
-                    _log.info("stopping")
+                _log.info("stopping")
 
 
 async def _serve(
@@ -116,6 +123,7 @@ async def _serve(
     desk: Desk | None,
     influx: Influx,
     watch: Watch,
+    stopping: asyncio.Event,
 ) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
@@ -137,6 +145,8 @@ async def _serve(
             cause = _cause(trouble)
             _log.warning("broker: %s; connecting again", cause)
             watch.disconnected(f"not connected: {cause}")
+        if stopping.is_set():  # a group that is ending by trouble of its own forgets a cancellation
+            return
         await asyncio.sleep(pause_s * rng.uniform(0.5, 1.0))
         pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
 
