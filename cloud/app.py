@@ -15,7 +15,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from typing import Final
 
@@ -121,13 +121,14 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
             group = settings.share_group or figures.share_group()
             shared = [(f"$share/{group}/{topic.filter}", topic.qos) for topic in _SHARED]
             gauges = Gauges(fleet, settings.reports.zone, gauging, register.denied)
+            stopping = asyncio.Event()
 
             def has_desk() -> bool:
                 return seat is not None and seat.is_ours
 
             serve = asyncio.create_task(
                 _side_by_side(
-                    _serve(settings.mqtt, name, shared, ingest, desk, influx, watch, broker),
+                    _serve(settings.mqtt, name, shared, ingest, desk, influx, watch, broker, stopping),
                     keep_rollups(rollups, dirty, influx, settings.reports.zone),
                     write_gauges(gauges, unwatched, has_desk, watch, time.time_ns),
                     write_process(
@@ -140,13 +141,17 @@ async def run(settings: CloudSettings, *, worker: bool = False) -> None:
                     ),
                 )
             )
+
+            def stop() -> None:
+                stopping.set()
+                serve.cancel()
+
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, serve.cancel)
+                loop.add_signal_handler(number, stop)
             async with supervised(Supervisor(os.environ.get(VARIABLE)), watch.is_stuck):
-                try:
+                with suppress(asyncio.CancelledError):
                     await serve
-                except asyncio.CancelledError:
-                    _log.info("stopping")
+                _log.info("stopping")
 
 
 async def _side_by_side(*parts: Coroutine[None, None, None]) -> None:
@@ -164,6 +169,7 @@ async def _serve(
     influx: Influx,
     watch: Watch,
     broker: BrokerFigures,
+    stopping: asyncio.Event,
 ) -> None:
     await influx.create_database()
     rng = random.Random()  # noqa: S311  # jitter, not secrets
@@ -186,6 +192,8 @@ async def _serve(
             _log.warning("broker: %s; connecting again", cause)
             watch.disconnected(f"not connected: {cause}")
             broker.forget()
+        if stopping.is_set():  # a group that is ending by trouble of its own forgets a cancellation
+            return
         await asyncio.sleep(pause_s * rng.uniform(0.5, 1.0))
         pause_s = min(_BACKOFF_LIMIT_S, pause_s * 2)
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from cloud.cli.common import print_table, said, store, when
-from cloud.cli.progress import bar
+from shared.progress import bar
 from cloud.config import CloudSettings
 from cloud.influx import Influx
 from cloud.letters import again

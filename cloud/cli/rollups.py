@@ -11,7 +11,7 @@ from datetime import time as clock
 import click
 
 from cloud.cli.common import database, said
-from cloud.cli.progress import bar
+from shared.progress import bar
 from cloud.config import CloudSettings
 from cloud.desk import Seat
 from cloud.influx import Influx

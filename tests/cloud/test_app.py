@@ -1,14 +1,17 @@
 """The cloud process between a real broker and a real database, and its command line."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
+from aiomqtt import MqttError
 
-from cloud.config import InfluxSettings
+from cloud import app
+from cloud.config import CloudSettings, InfluxSettings
 from cloud.influx import Influx
 from deploy.demo.fleet import Cloud
 from deploy.demo.servers import Broker
@@ -209,3 +212,42 @@ def test_it_ends_when_it_is_told_to(
         process.send_signal(number)
         assert process.wait(5) == 0
         assert "Traceback" not in (cloud.folder / "cloud.log").read_text()
+
+
+def test_it_ends_though_the_broker_is_lost_at_that_very_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SIGTERM comes between the loss and the end of what was under way on that connection."""
+
+    class Losing:
+        waiting = (0, 0)
+
+        def __init__(self, *_words: object) -> None: ...
+
+        async def __aenter__(self) -> Self:
+            return self
+
+        async def __aexit__(self, *_error: object) -> None: ...
+
+        async def subscribe(self, _pattern: str, _qos: int) -> None: ...
+
+        async def lost(self) -> None:
+            raise MqttError("lost")
+
+        async def receive(self, _most: int, _most_bytes: int) -> None:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                os.kill(os.getpid(), signal.SIGTERM)
+                await asyncio.sleep(0)
+                await asyncio.sleep(0)
+
+    monkeypatch.setattr(app, "Connection", Losing)
+    settings = CloudSettings(data_dir=tmp_path, influx=InfluxSettings(url="http://127.0.0.1:9"))
+
+    async def ends() -> bool:
+        running = asyncio.create_task(app.run(settings, worker=True))
+        done, _ = await asyncio.wait({running}, timeout=10)
+        return bool(done)
+
+    assert asyncio.run(ends())

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from cloud.config import CloudSettings
-from deploy.demo.servers import Broker, _program
+from deploy.demo.servers import Broker, program
 from shared.settings import load
 from tests.deploy.plain_yaml import parse
 from tests.helpers import eventually
@@ -194,8 +194,8 @@ def _broker(folder: Path) -> Iterator[tuple[FirstRun, ComposedBroker]]:
 def test_from_nothing_to_a_broker_that_obeys_a_revocation(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = Path(_program("VEND_MOSQUITTO", "mosquitto"))
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    mosquitto = Path(program("VEND_MOSQUITTO", "mosquitto"))
+    monkeypatch.setenv("PATH", f"{mosquitto.parent}:{os.environ['PATH']}")
     with _broker(tmp_path) as (first, broker):
         done = first.run("127.0.0.1")
         assert done.returncode == 0, done.stderr
