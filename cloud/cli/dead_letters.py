@@ -8,13 +8,13 @@ from typing import Any
 import click
 
 from cloud.cli.common import print_table, said, store, when
-from shared.progress import bar
 from cloud.config import CloudSettings
 from cloud.influx import Influx
 from cloud.letters import again
 from cloud.ranges import ranges_of
 from cloud.rebuild.whole import alone
 from cloud.store import Store
+from shared.progress import bar
 
 
 @click.group("dead-letters", invoke_without_command=True)

@@ -11,13 +11,13 @@ from datetime import time as clock
 import click
 
 from cloud.cli.common import database, said
-from shared.progress import bar
 from cloud.config import CloudSettings
 from cloud.desk import Seat
 from cloud.influx import Influx
 from cloud.rollups.dirty import DirtyHours
 from cloud.rollups.work import SEAT, finish, hours_with_points
 from shared.fields import MAX_INT
+from shared.progress import bar
 
 _LOOK_S = 0.2
 _DATE = click.DateTime(["%Y-%m-%d"])

@@ -13,7 +13,8 @@ from typing import Any, Final
 import pytest
 
 from cloud.config import CloudSettings
-from deploy.demo.servers import Broker, program
+from deploy.demo.servers import Broker
+from shared.servers import program
 from shared.settings import load
 from tests.deploy.plain_yaml import parse
 from tests.helpers import eventually
