@@ -1,7 +1,7 @@
 #!/bin/sh
 # Once, before the first `docker compose up`: secrets into deploy/.env, the authority and all certificates.
-#     sh deploy/first-run.sh HOST
-# HOST is the name or address at which machines reach this computer. Nothing that is there is overwritten: .env is written
+#     sh deploy/first-run.sh HOST [ZONE]
+# HOST is the name or address at which machines reach this computer, ZONE where the operator's days begin (UTC). Nothing that is there is overwritten: .env is written
 # last, and where it is the first run is done.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -18,6 +18,13 @@ case $host in
     exit 2
     ;;
 esac
+zone=${2:-UTC}
+case $zone in
+-* | *[!A-Za-z0-9_/+-]*)
+    say "$zone is no time zone; write it as Europe/Berlin"
+    exit 2
+    ;;
+esac
 if [ -e "$env" ]; then
     say "$env is there: the first run is done, and nothing was changed"
     exit 1
@@ -27,6 +34,11 @@ trap 'rm -f "$env.new"' EXIT
 cat >"$env.new" <<END
 # Made by first-run.sh. All secrets of this installation: keep a copy where nobody else can read it.
 VEND_HOST=$host
+# Of hours and days in the dashboards. After a change: up -d, and \`vend-cloud rollups --rebuild\`.
+TIME_ZONE=$zone
+# Where Grafana sends alerts; mail needs its GF_SMTP_ variables as well. These lead nowhere.
+ALERT_MAIL=nobody@localhost
+ALERT_WEBHOOK=http://localhost:9/
 INFLUX_URL=http://influxdb:8086
 INFLUX_DATABASE=vending
 # Grafana, which may read.

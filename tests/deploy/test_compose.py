@@ -35,10 +35,10 @@ def _mounts(service: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def test_what_runs() -> None:
-    assert sorted(RUNNING) == [*NAMES]
+    assert sorted(RUNNING) == sorted([*NAMES, "dashboards"])
 
 
-@pytest.mark.parametrize("name", [*NAMES, "setup"])
+@pytest.mark.parametrize("name", [*NAMES, "dashboards", "setup"])
 def test_a_service_is_pinned_hardened_and_not_root(name: str) -> None:
     service = SERVICES[name]
     assert PINNED.fullmatch(service["image"])
@@ -101,6 +101,19 @@ def test_no_secret_stands_in_a_file_and_grafana_knows_its_variables() -> None:
         for variable in re.findall(r"\$\{?(VEND_\w+|INFLUX_\w+)", path.read_text())
     }
     assert wanted <= SERVICES["grafana"]["environment"].keys()
+
+
+def test_grafana_reads_what_is_printed_for_the_operators_zone(tmp_path: Path) -> None:
+    service = SERVICES["dashboards"]
+    (volume, place, _), *none = _mounts(service)
+    assert not none
+    assert (volume, "/etc/grafana/provisioning", "ro") in _mounts(SERVICES["grafana"])
+    assert SERVICES["grafana"]["depends_on"]["dashboards"] == {"condition": "service_completed_successfully"}
+    values = {place: str(tmp_path), "${TIME_ZONE:?run first-run.sh}": "Asia/Kolkata"}
+    command = [sys.executable, *(values.get(word, word) for word in service["entrypoint"][1:])]
+    subprocess.run(command, check=True, cwd=ROOT)
+    assert "tz('Asia/Kolkata')" in "".join(path.read_text() for path in tmp_path.rglob("*.json"))
+    assert "TIME_ZONE" in SERVICES["cloud"]["environment"]["VEND_CLOUD_REPORTS__TIME_ZONE"]
 
 
 # ---- the first run, with this Python in the place of Docker
@@ -198,7 +211,7 @@ def test_from_nothing_to_a_broker_that_obeys_a_revocation(
     mosquitto = Path(program("VEND_MOSQUITTO", "mosquitto"))
     monkeypatch.setenv("PATH", f"{mosquitto.parent}:{os.environ['PATH']}")
     with _broker(tmp_path) as (first, broker):
-        done = first.run("127.0.0.1")
+        done = first.run("127.0.0.1", "Europe/Berlin")
         assert done.returncode == 0, done.stderr
         assert stat.S_IMODE(first.env.stat().st_mode) == 0o600
         made = first.made()
@@ -213,6 +226,7 @@ def test_from_nothing_to_a_broker_that_obeys_a_revocation(
                     patch.setenv(key, value)
             settings = load(CloudSettings, FOLDER / "compose/cloud.toml")
         assert settings.identity.join_url == "https://127.0.0.1:8884"
+        assert settings.reports.time_zone == "Europe/Berlin"
         assert (settings.influx.url, settings.influx.database) == (
             made["INFLUX_URL"],
             made["INFLUX_DATABASE"],
@@ -244,11 +258,18 @@ def test_a_first_run_that_was_cut_off_says_what_to_do_and_leaves_no_secrets(tmp_
     assert not list(first.env.parent.glob(".env*"))
 
 
-@pytest.mark.parametrize("words", [(), ("--help",), ("a b",), ("x;y",)], ids=str)
-def test_a_first_run_wants_a_name(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("words", "remedy"),
+    [
+        *((words, "broker.example") for words in [(), ("--help",), ("a b",), ("x;y",)]),
+        (("broker.example", "Berlin;"), "Europe/Berlin"),
+    ],
+    ids=str,
+)
+def test_a_first_run_wants_a_name(tmp_path: Path, words: tuple[str, ...], remedy: str) -> None:
     first = FirstRun(tmp_path, 8883)
     done = first.run(*words)
-    assert (done.returncode, "broker.example" in done.stderr) == (2, True)
+    assert (done.returncode, remedy in done.stderr) == (2, True)
     assert not (tmp_path / "called").exists()
 
 

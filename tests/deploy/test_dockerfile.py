@@ -67,7 +67,8 @@ def test_health_is_asked_where_it_answers() -> None:
 def test_its_folders_are_those_that_are_mounted() -> None:
     """With an owner: a volume takes it over when it is first used."""
     composed = parse((FOLDER / "compose.yaml").read_text())
-    places = {volume.split(":")[1] for volume in composed["services"]["setup"]["volumes"] if volume[0] != "."}
+    mounts = [*composed["services"]["setup"]["volumes"], *composed["services"]["dashboards"]["volumes"]]
+    places = {volume.split(":")[1] for volume in mounts if volume[0] != "."}
     made = set(re.findall(r"(?<= )/[a-z/-]+", " ".join(re.findall(r"install -d [^&]*", _all("RUN")[-1]))))
     assert made == places
 
