@@ -21,11 +21,12 @@ _PORT_TRIES: Final = 5
 _PR_SET_PDEATHSIG: Final = 1
 _LIBC: Final = ctypes.CDLL(None)
 
-# No TLS, no rights, nothing on disk, and no message dropped.
+# No TLS, no rights, nothing on disk, no message dropped, and none overtaken: with a window, Mosquitto 2.0.11
+# lets a new message pass those that it has queued for a slow subscriber (measured).
 LOOPBACK: Final = """allow_anonymous true
 persistence false
 max_queued_messages 0
-max_inflight_messages 100
+max_inflight_messages 0
 set_tcp_nodelay true
 log_dest stderr
 log_type error

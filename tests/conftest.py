@@ -16,10 +16,7 @@ from pydantic import SecretStr
 from cloud.config import InfluxSettings
 from deploy.demo.servers import Broker, Influx
 
-pytest_plugins = [
-    "pytester",
-    "shared.pytest_vendlink",
-]  # a name twice, as the installed plugin has it, is once
+pytest_plugins = ["pytester", "shared.pytest_vendlink"]  # where the package is not installed anew
 
 settings.register_profile("vendlink", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("vendlink")

@@ -162,7 +162,7 @@ class Link:
     def _again(self, limit_s: float) -> None:
         try:
             self._open()
-        except (OSError, ValueError):
+        except (OSError, ValueError, LinkError):  # a broker that is starting may say no, too
             sleep(min(limit_s, _AGAIN_S))
         else:
             forgotten = "" if self._has_session else "; the broker has forgotten us: messages may be missing"

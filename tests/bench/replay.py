@@ -7,10 +7,10 @@ import time
 import tracemalloc
 from pathlib import Path
 
-from deploy.demo.servers import Broker
 from shared import codec, topics
 from shared.capture import Header, Message, read
 from shared.capture.rotation import new
+from shared.servers import Mosquitto
 from shared.settings import MqttSettings
 from shared.tap.link import Link
 from shared.tap.player import play
@@ -23,7 +23,7 @@ RUNS = 3
 
 
 def measure(folder: Path) -> list[Figure]:
-    with Broker(folder / "mosquitto") as broker:
+    with Mosquitto(folder / "mosquitto") as broker:
         rates = tuple(_recorded(folder / f"run-{run}", broker.port) for run in range(RUNS))
         growth = _peak(folder, broker.port, 20_000) / _peak(folder, broker.port, 2_000)
     how = f"{COUNT:,} sales, QoS 1, recorded by another process at the same time; nothing lost or changed"
