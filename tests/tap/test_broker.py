@@ -159,6 +159,35 @@ def test_a_cut_connection_loses_nothing_that_has_a_quality_of_service(broker: Br
     assert not any("forgotten" in text for text in said)
 
 
+def test_a_broker_that_has_forgotten_the_recorder_is_said_and_recording_goes_on(broker: Broker) -> None:
+    heard: list[Message] = []
+    said: list[str] = []
+    with Recorder(settings(broker.port), ["vend/#"], heard.extend, said.append) as recorder:
+        broker.kill()
+        broker.start()
+        recorder.run(lambda: any("forgotten" in text for text in said))
+        replayed(broker.port, [sales("m1", 1)])
+        recorder.run(lambda: bool(heard))
+    assert [m.payload for m in heard] == [sales("m1", 1).payload]
+    assert "the connection is lost" in said[0]
+
+
+def test_another_client_of_the_same_name_ends_it_with_a_word(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two that take turns at one name would both be deaf half of the time."""
+    monkeypatch.setattr("secrets.token_hex", lambda _bytes: "same")
+    with Link(settings(broker.port), print) as first, Link(settings(broker.port), print) as second:
+
+        def take_turns() -> None:
+            for _ in range(100):
+                first.turn(0.3)
+                second.turn(0.3)
+
+        with pytest.raises(LinkError, match="another program under our name"):
+            take_turns()
+
+
 def test_a_message_is_acknowledged_when_it_was_kept_and_not_before(
     broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
