@@ -35,7 +35,7 @@ def test_a_failed_test_leaves_its_traffic_and_says_where(pytester: pytest.Pytest
 
         @pytest.mark.capture("jam.mqtt.jsonl")
         def test_fails(vend_broker, vend_recording, vend_capture):
-            vend_broker.publish(vend_capture)
+            vend_broker.publish(vend_capture * 500)  # more than is heard at once
             vend_recording.expect("vend/v1/m1/receipt", within_s=0.0)
 
         @pytest.mark.capture("jam.mqtt.jsonl")
@@ -47,7 +47,7 @@ def test_a_failed_test_leaves_its_traffic_and_says_where(pytester: pytest.Pytest
     result.assert_outcomes(passed=1, failed=1)
     (kept,) = (pytester.path / "reports").glob("*.mqtt.jsonl")
     assert "test_fails" in kept.name
-    assert [m.payload for m in read(kept)] == [sales("m1", 1).payload, sales("m1", 2).payload]
+    assert [m.payload for m in read(kept)] == [sales("m1", 1).payload, sales("m1", 2).payload] * 500
     result.stdout.fnmatch_lines(["*0 times on vend/v1/m1/receipt, not 1*", "*vend recording*", f"*{kept}*"])
     again = run(pytester)
     again.assert_outcomes(passed=1, failed=1)
