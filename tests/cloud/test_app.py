@@ -10,7 +10,7 @@ from typing import Any, Self
 import pytest
 from aiomqtt import MqttError
 
-from cloud import app
+from cloud import app, service
 from cloud.config import CloudSettings, InfluxSettings
 from cloud.influx import Influx
 from deploy.demo.fleet import Cloud
@@ -242,7 +242,7 @@ def test_it_ends_though_the_broker_is_lost_at_that_very_moment(
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
 
-    monkeypatch.setattr(app, "Connection", Losing)
+    monkeypatch.setattr(service, "Connection", Losing)
     settings = CloudSettings(data_dir=tmp_path, influx=InfluxSettings(url="http://127.0.0.1:9"))
 
     async def ends() -> bool:
