@@ -15,6 +15,7 @@ from click.testing import CliRunner
 
 from cloud.__main__ import main
 from cloud.commands.keys import make
+from cloud.influx import NoDatabaseError
 from deploy.demo.fleet import Cloud, stored
 from deploy.demo.machine import SimulatedMachine
 from deploy.demo.network import Link
@@ -37,7 +38,10 @@ class Desk:
         return done.exit_code, json.loads(done.stdout)
 
     def stored(self) -> tuple[int, int]:
-        books = stored(self.influx.url, self.influx.database).get(self.machine.name)
+        try:
+            books = stored(self.influx.url, self.influx.database).get(self.machine.name)
+        except NoDatabaseError:  # the cloud makes it when it starts
+            books = None
         return (books.sales, books.value_minor) if books else (0, 0)
 
     def lose(self) -> None:
