@@ -79,8 +79,22 @@ class Hardware:
     accepting: bool = False
 
 
+def as_it_is(_topic: topics.Topic, payload: bytes) -> bytes:
+    return payload
+
+
 class World:
-    def __init__(self, folder: Path, seed: int) -> None:
+    """`said_up`, `said_down`: what another version makes of a message."""
+
+    def __init__(
+        self,
+        folder: Path,
+        seed: int,
+        said_up: Callable[[topics.Topic, bytes], bytes] = as_it_is,
+        said_down: Callable[[topics.Topic, bytes], bytes] = as_it_is,
+    ) -> None:
+        self.said_up = said_up
+        self.said_down = said_down
         self.rng = random.Random(seed)
         self.folder = folder
         self.now_s = 0.0
@@ -193,11 +207,17 @@ class World:
             self.rng.shuffle(self.wire)
         count = self.rng.randint(1, len(self.wire))
         taken, self.wire = self.wire[:count], self.wire[count:]
-        arrived = [Arrived(m.topic, m.payload, 1, False, 0) for m in taken]
+        arrived = [self.arrived(m) for m in taken]
         receipts = asyncio.run(self.ingest.process(arrived, [{}] * len(arrived)))
         for machine, receipt in receipts:
             if self.up and not (lossy and self.rng.random() < 0.3):
-                self.send(Inbound(topics.RECEIPT.of(machine), codec.pack(receipt.model_dump())))
+                payload = self.said_down(topics.RECEIPT, codec.pack(receipt.model_dump()))
+                self.send(Inbound(topics.RECEIPT.of(machine), payload))
+
+    def arrived(self, message: Publish) -> Arrived:
+        parsed = topics.parse(message.topic)
+        assert parsed is not None
+        return Arrived(message.topic, self.said_up(parsed[1], message.payload), 1, False, 0)
 
     # ---- one thing that happens
 
