@@ -46,9 +46,12 @@ _REFUNDED: Final = 0.004
 
 @dataclass(frozen=True, slots=True)
 class Size:
+    """`start_s`: a whole hour."""
+
     machines: int
     days: int
     sales: int  # of a machine and day
+    start_s: int = START_S
 
     @property
     def all_sales(self) -> int:
@@ -56,7 +59,7 @@ class Size:
 
     @property
     def end_s(self) -> int:
-        return START_S + self.days * DAY_S
+        return self.start_s + self.days * DAY_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ def sold(size: Size, day: int, rng: random.Random) -> Iterator[Sold]:
         for sale, at_s in enumerate(seconds):
             seq = (day * size.sales + sale) * 3 + 1
             slot, product, price_minor = products[sale]
-            at_ns = (START_S + day * DAY_S + at_s) * 10**9 + seq % 1_000_000
+            at_ns = (size.start_s + day * DAY_S + at_s) * 10**9 + seq % 1_000_000
             tender, link_down = tenders[sale], late[sale]
             yield Sold(machine, epoch, seq, at_ns, slot, product, price_minor, tender, link_down)
 
