@@ -20,7 +20,7 @@ from cloud.influx import Influx, QueryError
 from cloud.rollups import work
 from cloud.rollups.dirty import Dirty, DirtyHours
 from cloud.rollups.hours import HOUR_NS
-from cloud.rollups.sums import ALL
+from cloud.rollups.sums import ALL, Fields, Key
 from cloud.rollups.work import finish, keep_rollups, work_off
 from cloud.rollups.written import Written
 from deploy.demo.servers import Influx as InfluxServer
@@ -194,7 +194,8 @@ def test_the_latest_hour_is_left_alone_while_others_are_worked_off(system: Syste
 
 def test_what_was_written_is_known_while_the_latest_hour_rests() -> None:
     """Else all of it would be written again after each rest."""
-    written, latest, sales = Written(rest=2), Dirty(HOUR_NS, 1), {("EUR", "m1"): {"sales": 1}}
+    written, latest = Written(rest=2), Dirty(HOUR_NS, 1)
+    sales: dict[Key, Fields] = {("EUR", "m1"): {"sales": 1}}
     written.next_round()
     assert written.swap(HOUR_NS, sales) == {("EUR", "m1")}
     written.looked(10, 15)
