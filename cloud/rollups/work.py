@@ -35,7 +35,7 @@ PERIOD_S: Final = 3.0
 _ROUND_S: Final = 0.5  # of a period, the rest is ingest's
 _REST: Final = 19.0  # times as long as a look at the latest hour took, nobody looks at it
 _AT_ONCE: Final = 200
-_PAGE: Final = 10_000  # of records: it costs InfluxDB little more than a short one
+_PAGE: Final = 10_000  # of records: as many as InfluxDB gives whole; a short one costs it as much
 _STEP: Final = 1_000  # of them, before others have their turn in the loop
 _SEAT_S: Final = 1.0
 _WEEK_NS: Final = 7 * 24 * HOUR_NS
@@ -76,7 +76,7 @@ async def work_off(
     written.next_round()
     for number, hour in enumerate(dirty.waiting(_AT_ONCE)):
         began_s = time.monotonic()
-        if not number and written.rests(hour, began_s):
+        if not number and written.leaves_alone(hour, began_s):
             continue
         try:
             is_done = await _rewrite(hour, database, zone, written)
@@ -187,7 +187,7 @@ async def _zeros(database: Database, hour: Hour, sums: Sums) -> list[str]:
 
 
 async def _there(database: Database, measurement: str, hour: Hour) -> list[Row]:
-    return await database.query(  # by machine: a series of more than 10,000 rows counts as cut off
+    return await database.query(  # by machine: more than 10,000 rows of one series count as cut off
         f'SELECT * FROM "{measurement}" '  # noqa: S608  # a name of our table
         f'WHERE time >= {hour.start_ns} AND time < {hour.end_ns} GROUP BY "machine"'
     )

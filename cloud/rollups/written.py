@@ -34,8 +34,10 @@ class Written:
         """At the latest hour."""
         self._rest_until_s = now_s + (now_s - began_s) * self._rest
 
-    def rests(self, latest: Dirty, now_s: float) -> bool:
-        is_left_alone = now_s < self._rest_until_s
-        if is_left_alone and latest.start_ns in self._before:
+    def leaves_alone(self, latest: Dirty, now_s: float) -> bool:
+        """The latest hour, in this round. What was written of it stays known."""
+        if now_s >= self._rest_until_s:
+            return False
+        if latest.start_ns in self._before:
             self._now[latest.start_ns] = self._before[latest.start_ns]
-        return is_left_alone
+        return True

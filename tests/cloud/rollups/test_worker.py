@@ -25,7 +25,7 @@ from cloud.rollups.work import finish, keep_rollups, work_off
 from cloud.rollups.written import Written
 from deploy.demo.servers import Influx as InfluxServer
 from tests.cloud.rebuild.day import System, live_day
-from tests.cloud.records import START_NS, arrived, sale
+from tests.cloud.records import EPOCH, START_NS, arrived, sale
 from tests.cloud.rollups.test_rollups import Rows, in_zone, new_system, roll, rows, server
 
 __all__ = ["server"]
@@ -201,10 +201,28 @@ def test_what_was_written_is_known_while_the_latest_hour_rests() -> None:
     written.looked(10, 15)
     for now_s in (16, 20, 24):
         written.next_round()
-        assert written.rests(latest, now_s)
+        assert written.leaves_alone(latest, now_s)
     written.next_round()
-    assert not written.rests(latest, 25)
+    assert not written.leaves_alone(latest, 25)
     assert written.swap(HOUR_NS, sales) == set()
+
+
+def test_an_hour_of_more_sales_than_a_page_is_whole(system: System) -> None:
+    hour_ns = START_NS // HOUR_NS * HOUR_NS
+    system.live([arrived("m1", sale("m1", 1, at_ns=hour_ns))])
+    lines = [
+        f"sale,epoch={EPOCH},machine=m{n % 3},tender=cash cash_minor={n}i,paid_minor={n}i,"
+        f'product="cola",currency="EUR",link_down=true {hour_ns + n}'
+        for n in range(1, 10_010)
+    ]
+
+    async def write() -> dict[int, str]:
+        async with Influx(InfluxSettings(url=system.url, database=system.database)) as influx:
+            return await influx.write(lines)
+
+    assert asyncio.run(write()) == {}
+    roll(system)
+    assert fleet(system) == {"sales": 10_010, "sold_minor": 150 + 10_009 * 5_005, "late_sales": 10_009}
 
 
 def test_an_upgrade_finds_the_sales_that_came_before_it(
