@@ -2,14 +2,20 @@
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from cloud.figures import books_line
+from cloud.gauges.rows import Known, Link, machine_row
+from cloud.gauges.usual import Recent
 from cloud.points import record_line
 from shared.fields import Tender
 from shared.records import Header, Record, Refund, Sale, TenderAmount, VendFailed
 
 DAY_S: Final = 86_400
+HOUR_S: Final = 3_600
+_BOOKS_S: Final = 300
+_STATES_S: Final = 3 * HOUR_S
 START_S: Final = 1_788_220_800  # 2026-09-01, UTC
 _HOURS: Final = (
     1,
@@ -46,9 +52,12 @@ _REFUNDED: Final = 0.004
 
 @dataclass(frozen=True, slots=True)
 class Size:
+    """`start_s`: a whole hour."""
+
     machines: int
     days: int
     sales: int  # of a machine and day
+    start_s: int = START_S
 
     @property
     def all_sales(self) -> int:
@@ -56,7 +65,14 @@ class Size:
 
     @property
     def end_s(self) -> int:
-        return START_S + self.days * DAY_S
+        return self.start_s + self.days * DAY_S
+
+    def until(self, now_s: float) -> "Size":
+        """The same that ends with the last whole hour."""
+        return replace(self, start_s=int(now_s) // HOUR_S * HOUR_S - self.days * DAY_S)
+
+    def names(self) -> Iterator[str]:
+        return (f"m{number:04}" for number in range(self.machines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +141,17 @@ class Sold:
 
 def sold(size: Size, day: int, rng: random.Random) -> Iterator[Sold]:
     """A day's sales, machine by machine, each machine's in order."""
-    for number in range(size.machines):
-        machine, epoch = f"m{number:04}", f"{number:012x}"
+    for number, machine in enumerate(size.names()):
+        epoch = f"{number:012x}"
         hours = sorted(rng.choices(range(24), _HOURS, k=size.sales))
-        seconds = sorted(hour * 3_600 + rng.randrange(3_600) for hour in hours)
+        seconds = sorted(hour * HOUR_S + rng.randrange(HOUR_S) for hour in hours)
         tenders = rng.choices(list(_TENDERS), list(_TENDERS.values()), k=size.sales)
         products = rng.choices(_PRODUCTS, k=size.sales)
         late = [rng.random() < _LATE for _ in hours]
         for sale, at_s in enumerate(seconds):
             seq = (day * size.sales + sale) * 3 + 1
             slot, product, price_minor = products[sale]
-            at_ns = (START_S + day * DAY_S + at_s) * 10**9 + seq % 1_000_000
+            at_ns = (size.start_s + day * DAY_S + at_s) * 10**9 + seq % 1_000_000
             tender, link_down = tenders[sale], late[sale]
             yield Sold(machine, epoch, seq, at_ns, slot, product, price_minor, tender, link_down)
 
@@ -146,3 +162,18 @@ def lines(size: Size, day: int, rng: random.Random) -> Iterator[str]:
         if rng.random() < _FAILED:
             for record in sale.failed(is_refunded=rng.random() < _REFUNDED / _FAILED):
                 yield record_line(record)
+
+
+def states(size: Size) -> Iterator[str]:
+    """What gauges and books wrote of each machine in the last hours."""
+    for at_s in range(size.end_s - _STATES_S, size.end_s + 1, _BOOKS_S):
+        for machine in size.names():
+            yield books_line(machine, (), at_s * 10**9)
+            if at_s % HOUR_S == 0:
+                yield _gauge_line(machine, at_s * 10**9)
+
+
+def _gauge_line(machine: str, at_ns: int) -> str:
+    known = Known(machine, None, 0, None, None, seen_ns=at_ns, sold_ns=at_ns, door_open_ns=0)
+    link, sold = Link(online=True, since_ns=at_ns), Recent(vends=100, failed=1)
+    return machine_row(known, link, None, sold, now_ns=at_ns, as_of_ns=at_ns, offset_s=0).text()

@@ -18,13 +18,14 @@ from cloud.config import InfluxSettings
 from cloud.desk import Seat
 from cloud.influx import Influx, QueryError
 from cloud.rollups import work
-from cloud.rollups.dirty import DirtyHours
+from cloud.rollups.dirty import Dirty, DirtyHours
 from cloud.rollups.hours import HOUR_NS
-from cloud.rollups.sums import ALL
-from cloud.rollups.work import Written, finish, keep_rollups, work_off
+from cloud.rollups.sums import ALL, Fields, Key
+from cloud.rollups.work import finish, keep_rollups, work_off
+from cloud.rollups.written import Written
 from deploy.demo.servers import Influx as InfluxServer
 from tests.cloud.rebuild.day import System, live_day
-from tests.cloud.records import START_NS, arrived, sale
+from tests.cloud.records import EPOCH, START_NS, arrived, sale
 from tests.cloud.rollups.test_rollups import Rows, in_zone, new_system, roll, rows, server
 
 __all__ = ["server"]
@@ -118,7 +119,7 @@ def test_a_late_sale_at_any_moment_of_the_work_is_in_the_sum(system: System) -> 
             apart(lambda: roll(other))
 
     sales = 1
-    for number in (2, 5, 8, 10, 11):
+    for number in (2, 5, 8, 9, 12, 16):
         asyncio.run(worked(system, Late, (number - 2) // 2, after=number % 2 == 0))
         sales += 1
         assert fleet(system) == {"sales": sales, "sold_minor": sales * 150, "late_sales": sales - 1}
@@ -156,6 +157,72 @@ def test_trouble_with_one_hour_does_not_hold_up_the_others(system: System) -> No
     assert waiting(system) == 1
     roll(system)
     assert waiting(system) == 0
+
+
+def test_the_latest_hour_is_left_alone_while_others_are_worked_off(system: System) -> None:
+    """It has a sale every few seconds, and each look reads all of it."""
+
+    class Looked(Database):
+        def __init__(self, influx: Influx) -> None:
+            super().__init__(influx, NEVER)
+            self.asked = ""
+
+        async def query(self, influxql: str) -> list[dict[str, Any]]:
+            self.asked += influxql
+            return await self._influx.query(influxql)
+
+    async def looks(written: Written) -> list[tuple[bool, bool]]:
+        """In each of two rounds: at the latest hour, at the one before?"""
+        found = []
+        async with Influx(InfluxSettings(url=system.url, database=system.database)) as influx:
+            with closing(DirtyHours(system.data / "store.db")) as dirty:
+                for _ in range(2):
+                    dirty.add((hour_ns - HOUR_NS, hour_ns))
+                    database = Looked(influx)
+                    await work_off(dirty, database, UTC, written, math.inf)
+                    latest, before = (f"time >= {at_ns} " for at_ns in (hour_ns, hour_ns - HOUR_NS))
+                    found.append((latest in database.asked, before in database.asked))
+        return found
+
+    hour_ns = START_NS // HOUR_NS * HOUR_NS
+    system.live([arrived("m1", sale("m1", 1))])
+    assert asyncio.run(looks(Written(rest=math.inf))) == [(True, True), (False, True)]
+    assert waiting(system) == 1
+    assert asyncio.run(looks(Written())) == [(True, True), (True, True)]
+    assert fleet(system)["sales"] == 1
+
+
+def test_what_was_written_is_known_while_the_latest_hour_rests() -> None:
+    """Else all of it would be written again after each rest."""
+    written, latest = Written(rest=2), Dirty(HOUR_NS, 1)
+    sales: dict[Key, Fields] = {("EUR", "m1"): {"sales": 1}}
+    written.next_round()
+    assert written.swap(HOUR_NS, sales) == {("EUR", "m1")}
+    written.looked(10, 15)
+    for now_s in (16, 20, 24):
+        written.next_round()
+        assert written.leaves_alone(latest, now_s)
+    written.next_round()
+    assert not written.leaves_alone(latest, 25)
+    assert written.swap(HOUR_NS, sales) == set()
+
+
+def test_an_hour_of_more_sales_than_a_page_is_whole(system: System) -> None:
+    hour_ns = START_NS // HOUR_NS * HOUR_NS
+    system.live([arrived("m1", sale("m1", 1, at_ns=hour_ns))])
+    lines = [
+        f"sale,epoch={EPOCH},machine=m{n % 3},tender=cash cash_minor={n}i,paid_minor={n}i,"
+        f'product="cola",currency="EUR",link_down=true {hour_ns + n}'
+        for n in range(1, 10_010)
+    ]
+
+    async def write() -> dict[int, str]:
+        async with Influx(InfluxSettings(url=system.url, database=system.database)) as influx:
+            return await influx.write(lines)
+
+    assert asyncio.run(write()) == {}
+    roll(system)
+    assert fleet(system) == {"sales": 10_010, "sold_minor": 150 + 10_009 * 5_005, "late_sales": 10_009}
 
 
 def test_an_upgrade_finds_the_sales_that_came_before_it(
