@@ -24,6 +24,7 @@ from edge.technician import status as word
 from edge.technician import why as stories
 from edge.technician.join import join
 from edge.technician.request import ask_for
+from edge.technician.support import fetch
 from edge.technician.trouble import EXIT_JOURNAL, EXIT_RESTART, EXIT_SETTINGS, EXIT_TROUBLE, CommandError
 from shared.clock import SystemClock
 from shared.fields import explain
@@ -166,6 +167,20 @@ def free(settings: EdgeSettings, slot: str) -> None:
     """Give one product away."""
     with _said():
         _request(settings, requests.Free(slot=slot))
+
+
+@main.command()
+@click.option("--minutes", type=click.IntRange(1, 1_440), default=10, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@click.pass_obj
+def support(settings: EdgeSettings, minutes: int, out: Path) -> None:
+    """Write a bug report: the last messages, records and words on the bus, without anything secret.
+
+    FILE is a capture (.mqtt.jsonl): `vend-tap show` reads it, and a maintainer replays it.
+    """
+    with _said():
+        fetch(settings, minutes, out)
+        click.echo(f"{out} can be sent to whoever helps", err=True)
 
 
 def _request(settings: EdgeSettings, wanted: requests.Request) -> None:
