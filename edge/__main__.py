@@ -21,10 +21,10 @@ from edge.store.journal import JournalError
 from edge.technician import bench as workbench
 from edge.technician import doctor as checks
 from edge.technician import status as word
+from edge.technician import support as report
 from edge.technician import why as stories
 from edge.technician.join import join
 from edge.technician.request import ask_for
-from edge.technician.support import fetch
 from edge.technician.trouble import EXIT_JOURNAL, EXIT_RESTART, EXIT_SETTINGS, EXIT_TROUBLE, CommandError
 from shared.clock import SystemClock
 from shared.fields import explain
@@ -176,10 +176,11 @@ def free(settings: EdgeSettings, slot: str) -> None:
 def support(settings: EdgeSettings, minutes: int, out: Path) -> None:
     """Write a bug report: the last messages, records and words on the bus, without anything secret.
 
-    FILE is a capture (.mqtt.jsonl): `vend-tap show` reads it, and a maintainer replays it.
+    FILE is a capture (.mqtt.jsonl): `vend-tap show` reads it, and a maintainer replays it. Of a machine that
+    is stopped there are only its records.
     """
     with _said():
-        fetch(settings, minutes, out)
+        report.write(settings, minutes, out)
         click.echo(f"{out} can be sent to whoever helps", err=True)
 
 

@@ -36,7 +36,7 @@ from edge.sale.events import DriverEvent
 from edge.serial_port import PortThread
 from edge.status_file import StatusFile
 from edge.store.journal import Journal
-from edge.support_file import SupportFile
+from edge.support_file import NAME, SupportFile
 from edge.uplink import Uplink
 from shared import money, topics
 from shared.clock import SystemClock
@@ -141,7 +141,7 @@ def _local_servers(
     settings: EdgeSettings, status: StatusFile, inbox: Inbox, support: SupportFile
 ) -> tuple[LocalServer, ...]:
     screen = local_api.screen(status, inbox, _items(settings))
-    technician = local_api.technician(inbox, support)
+    technician = local_api.technician(inbox, support, settings.data_dir / NAME)
     return (
         LocalServer("local", settings.screen_socket, local_api.SCREEN_MODE, screen),
         LocalServer("technician", settings.technician_socket, local_api.TECHNICIAN_MODE, technician),

@@ -9,6 +9,7 @@ import json
 import queue
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 from pydantic import StringConstraints, ValidationError
@@ -63,7 +64,7 @@ def screen(status: StatusFile, inbox: Inbox, items: Mapping[str, int]) -> Routes
     return {("GET", "/status"): read, ("POST", "/selection"): select}
 
 
-def technician(inbox: Inbox, support: SupportFile) -> Routes:
+def technician(inbox: Inbox, support: SupportFile, report_file: Path) -> Routes:
     def records(query: Mapping[str, str], _body: bytes) -> Answer:
         first, last = (_number(query, name) for name in ("from", "to"))
         if not first <= last < first + MAX_RECORDS:
@@ -93,10 +94,10 @@ def technician(inbox: Inbox, support: SupportFile) -> Routes:
         answers = queue.SimpleQueue[Picture]()
         _post(inbox, PictureAsked(answers.put))
         try:
-            path = support.write(_answer(answers), minutes)
+            support.write(_answer(answers), minutes, report_file)
         except OSError as error:
             raise Refused(HTTPStatus.CONFLICT, f"the file cannot be written ({error})") from None
-        return HTTPStatus.OK, json.dumps({"file": str(path)})
+        return HTTPStatus.OK, json.dumps({"file": str(report_file)})
 
     return {("GET", "/records"): records, ("POST", "/request"): request, ("GET", "/support"): report}
 

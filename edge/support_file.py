@@ -30,7 +30,7 @@ MOST_RECORDS: Final = 300
 MARK: Final = "vendlink-journal"  # user property: what became of a record, and its number
 REFUSED: Final = "vendlink-refused"  # and why, where it was parked
 SOURCE: Final = "vend-edge support"
-_NAME: Final = "support.mqtt.jsonl"
+NAME: Final = "support.mqtt.jsonl"  # in the data_dir of a machine that runs: written anew each time
 # What may be told. Where the broker is, files, ports and whoever may command here are left out.
 _SETTINGS: Final = {
     *("machine", "currency", "adapter", "validator", "readers", "board", "clock_wait_s"),
@@ -55,19 +55,18 @@ class Picture:
 
 
 class SupportFile:
-    """One file in the machine's data_dir, written anew each time."""
+    """Writes the files of one machine, one at a time."""
 
     def __init__(self, settings: EdgeSettings, recording: Recording) -> None:
         self._settings = settings
         self._recording = recording
         self._writing = Lock()
 
-    def write(self, picture: Picture, minutes: int) -> Path:
+    def write(self, picture: Picture, minutes: int, path: Path) -> None:
         """What was said and written down in these minutes; of what was heard all that is remembered, and
         every record that is not stored: prices in force and what is owed follow from them.
         """
-        path = self._settings.data_dir / _NAME
-        fresh = path.with_suffix(".new")
+        fresh = path.with_name(f"{path.name}.new")
         since_ns = picture.taken.wall_ns - minutes * 60 * _NS
         recent = [m for m in picture.messages if m.dir == "in" or m.at_ns >= since_ns]
         kept = [(one.state, _record(one, picture, self._settings.machine)) for one in picture.records]
@@ -85,7 +84,6 @@ class SupportFile:
                 writer.append(messages[first : first + _PART])
             writer.close()
             fresh.replace(path)
-        return path
 
     def _about(self, picture: Picture) -> dict[str, Any]:
         counts = picture.counts

@@ -10,16 +10,15 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from cloud import database
-from cloud.batch import Line
 from cloud.ingest import Ingest
+from cloud.points import MEASUREMENTS
 from cloud.ranges import merged
-from cloud.replay import IngestHandler
+from cloud.replay import IngestHandler, Memory, NoArchive
 from cloud.store import Store
 from deploy.demo.machine import SimulatedMachine
 from edge.config import EdgeSettings
@@ -34,7 +33,6 @@ from shared.capture import Header, Message
 from shared.records import RecordError, parse_record
 from shared.replay import replay
 from shared.settings import load
-from tests.world.model import NoArchive
 
 if TYPE_CHECKING:
     from deploy.demo.network import Link
@@ -65,37 +63,23 @@ def write(path: Path, found: dict[str, Any]) -> None:
 # ---- the cloud ---------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Points:
-    """Points by identity, as InfluxDB keeps them."""
-
-    points: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
-    times: dict[tuple[str, str, int], int] = field(default_factory=dict)
-
-    async def write(self, lines: Sequence[str]) -> dict[int, str]:
-        for line in lines:
-            series, rest = line.split(" ", 1)
-            values, at = rest.rsplit(" ", 1)
-            tags = dict(part.split("=", 1) for part in series.split(",")[1:])
-            fields = {name: text or int(number or 0) for name, number, text in _FIELD.findall(values)}
-            self.points[series, int(at)] = {"measurement": series.split(",")[0], **tags, **fields}
-            if "epoch" in tags:
-                self.times[tags["machine"], tags["epoch"], fields["seq"]] = int(at)
-        return {}
-
-    async def taken(self, lines: Sequence[Line]) -> Sequence[Line]:
-        return [line for line in lines if line.key and self.times[line.key] != line.at_ns]
-
-    def of(self, measurement: str, machine: str) -> list[dict[str, Any]]:
-        found = self.points.values()
-        return [p for p in found if p["measurement"] == measurement and p["machine"] == machine]
+def of_kind(memory: Memory, measurement: str, machine: str) -> list[dict[str, Any]]:
+    """Points with tags and fields."""
+    found = []
+    for (series, _), values in memory.points.items():
+        name, *tags = series.split(",")
+        fields = {key: text or int(number or 0) for key, number, text in _FIELD.findall(values)}
+        point = {**dict(tag.split("=", 1) for tag in tags), **fields}
+        if (name, point["machine"]) == (measurement, machine):
+            found.append(point)
+    return found
 
 
 def cloud(messages: Iterable[Message], scratch: Path) -> dict[str, Any]:
     """Each message a batch of its own, as they came in time."""
     path = scratch / "store.db"
     database.make(path)
-    points = Points()
+    points = Memory()
     with closing(Store(path)) as store:
         answers = replay(messages, IngestHandler(Ingest(NoArchive(), points, store)))
         letters: Counter[str] = Counter()
@@ -140,27 +124,25 @@ def receipts(messages: Iterable[Message], machine: str) -> dict[str, Any]:
     }
 
 
-def _sales(points: Points, machine: str) -> dict[str, dict[str, int]]:
+def _sales(points: Memory, machine: str) -> dict[str, dict[str, int]]:
     sales: dict[str, dict[str, int]] = {}
-    for point in points.of("sale", machine):
+    for point in of_kind(points, "sale", machine):
         row = sales.setdefault(point["tender"], {"count": 0, "paid_minor": 0})
         row["count"] += 1
         row["paid_minor"] += point["paid_minor"]
     return sales
 
 
-def _money(points: Points, machine: str) -> dict[str, int]:
+def _money(points: Memory, machine: str) -> dict[str, int]:
     money = dict.fromkeys(_MONEY.values(), 0)
     for (measurement, name), what in _MONEY.items():
-        money[what] += sum(point.get(name, 0) for point in points.of(measurement, machine))
+        money[what] += sum(point.get(name, 0) for point in of_kind(points, measurement, machine))
     return money
 
 
-def _records(points: Points, machine: str) -> dict[str, int]:
-    kinds = Counter(
-        p["measurement"] for p in points.points.values() if p["machine"] == machine and "seq" in p
-    )
-    return dict(sorted(kinds.items()))
+def _records(points: Memory, machine: str) -> dict[str, int]:
+    rows = ((kind, len(of_kind(points, kind, machine))) for kind in MEASUREMENTS)
+    return {kind: count for kind, count in rows if count}
 
 
 def _status(text: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 from fastjsonschema import JsonSchemaValueException
 
 from cloud.ingest import Ingest
-from cloud.replay import IngestHandler
+from cloud.replay import IngestHandler, Memory, NoArchive
 from shared import topics
 from shared.answers import Answers
 from shared.capture import Message, read, read_header
@@ -22,7 +22,6 @@ from shared.tap.contract import KINDS, Coverage
 from tests.captures import outcome
 from tests.captures.stories import STORIES
 from tests.contract.described import check
-from tests.world.model import NoArchive
 
 HERE: Final = Path(__file__).parent
 # What no simulated machine here says or hears, and why.
@@ -90,10 +89,10 @@ def test_what_came_twice_is_there_once(
         for record in Answers(vend_capture).on("vend/v1/+/sale")
     )
     assert max(keys.values()) > 1, "the cloud was killed before it had confirmed a sale"
-    points = outcome.Points()
+    points = Memory()
     handler = IngestHandler(Ingest(NoArchive(), points, _Keeper()), batch_s=0.5)
     vend_replay(handler)
-    assert len([p for p in points.points.values() if p["measurement"] == "sale"]) == len(keys)
+    assert len([series for series, _ in points.points if series.startswith("sale,")]) == len(keys)
 
 
 class _Keeper:

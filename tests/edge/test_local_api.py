@@ -28,7 +28,7 @@ from edge.status_file import StatusFile
 from edge.store.journal import Journal
 from edge.store.kept import Kept
 from edge.support import nothing_recorded
-from edge.support_file import SupportFile
+from edge.support_file import NAME, SupportFile
 from shared import codec
 from shared.messages import PriceList
 from tests.helpers import eventually
@@ -376,7 +376,9 @@ def settings(folder: Path) -> EdgeSettings:
 class Technician(Machine):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        routes = local_api.technician(self.inbox, SupportFile(settings(folder), nothing_recorded))
+        routes = local_api.technician(
+            self.inbox, SupportFile(settings(folder), nothing_recorded), folder / NAME
+        )
         self.server = LocalServer("technician", self.path, local_api.TECHNICIAN_MODE, routes)
 
 

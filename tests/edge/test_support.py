@@ -23,7 +23,9 @@ from edge.sale.state import State
 from edge.status_file import StatusFile
 from edge.store.journal import Journal
 from edge.store.kept import Kept
-from edge.support_file import SupportFile
+from edge.support_file import NAME, SupportFile
+from edge.technician import support as report
+from edge.technician.trouble import EXIT_JOURNAL, CommandError
 from shared import codec, topics
 from shared.capture import CaptureError, Header, Message, read, read_header
 from shared.capture.rotation import new
@@ -102,7 +104,9 @@ class Machine:
     def write(self) -> Path:
         told = Exchange(1.0, Block(0x12), Data(bytes.fromhex("03ffff" + CARD + "0000")))
         support = SupportFile(self.settings, lambda now_s: lines([told], now_s))
-        return support.write(self.loop._picture(), 10)
+        path = self.settings.data_dir / NAME
+        support.write(self.loop._picture(), 10, path)
+        return path
 
 
 @pytest.fixture
@@ -126,8 +130,7 @@ def test_it_is_in_the_same_trouble_again(machine: Machine, tmp_path: Path) -> No
     kinds = [one.record().body.kind for one in _kept(machine.journal)]  # type: ignore[union-attr]
     assert {"vend_failed", "owed"} <= set(kinds)
     path = machine.write()
-    (tmp_path / "again").mkdir()
-    with reported(path, tmp_path / "again") as again:
+    with reported(path, _folder(tmp_path)) as again:
         assert again.state.prices.version == 0, "it begins before the first message"
         answers = replay(read(path), CoreHandler(again))
         assert again.state.prices == machine.core.state.prices
@@ -195,6 +198,31 @@ def _write(path: Path, header: Header, messages: list[Message]) -> None:
     writer = new(path, header)
     writer.append(messages)
     writer.close()
+
+
+def test_a_machine_that_is_stopped_has_its_records_left(machine: Machine, tmp_path: Path) -> None:
+    states = [one.state for one in _kept(machine.journal)]
+    machine.journal.close()
+    out = tmp_path / "stopped.mqtt.jsonl"
+    report.write(machine.settings, 10, out)
+    with reported(out, _folder(tmp_path)) as again:
+        assert again.state.prices == machine.core.state.prices
+        assert [one.state for one in _kept(again.journal)] == states
+    with pytest.raises(CommandError, match="is there already"):
+        report.write(machine.settings, 10, out)
+
+
+def test_a_machine_that_runs_and_does_not_answer_is_left_alone(machine: Machine, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match=r"nobody answers at .* the machine is running") as error:
+        report.write(machine.settings, 10, tmp_path / "out.mqtt.jsonl")
+    assert error.value.exit_status == EXIT_JOURNAL
+    assert not (tmp_path / "out.mqtt.jsonl").exists()
+
+
+def _folder(parent: Path) -> Path:
+    folder = parent / "again"
+    folder.mkdir()
+    return folder
 
 
 def test_another_file_is_no_report(tmp_path: Path) -> None:
