@@ -23,6 +23,8 @@ def write(settings: EdgeSettings, minutes: int, out: Path) -> None:
     """Raises CommandError."""
     if out.exists():
         raise CommandError(f"{out} is there already; name another file")
+    if out.suffix == ".gz":
+        raise CommandError(f"{out} would not be compressed; name it .mqtt.jsonl")
     try:
         try:
             written = ask(settings.technician_socket, f"/support?minutes={minutes}")

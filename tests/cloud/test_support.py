@@ -27,6 +27,7 @@ from shared.messages import Availability, PriceList, Status
 from shared.replay import replay
 from shared.shrink import shrink
 from tests.cloud.records import EPOCH, sale
+from tests.helpers import docs_example
 
 MINUTE_NS = 60 * 10**9
 CLAIM = "0007-482913"
@@ -196,6 +197,15 @@ def test_what_it_says(cloud: Cloud, tmp_path: Path, words: Sequence[str], code: 
     assert done.exit_code == code, done.output
     assert says in done.stderr
     assert (tmp_path / "new").exists() == (code == 0)
+
+
+def test_the_example_of_the_docs_works(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "again").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert cloud.support("--out", "lobby-7-cloud.mqtt.jsonl").exit_code == 0
+    names: dict[str, Any] = {}
+    exec(docs_example("cloud.replay"), names)
+    names["test_the_record_is_refused_again"](tmp_path / "again")
 
 
 def test_another_file_is_no_report(tmp_path: Path, cloud: Cloud) -> None:
