@@ -20,6 +20,7 @@ from cloud.cli.plan import apply, export_plan, history, plan, undo
 from cloud.cli.prices import disagreements, prices
 from cloud.cli.rebuild import rebuild
 from cloud.cli.rollups import rollups
+from cloud.cli.support import support
 from cloud.cli.transfer import backup, export_all, import_all
 from cloud.config import CloudSettings
 from shared.settings import SettingsError, load
@@ -56,7 +57,19 @@ def run(settings: CloudSettings, *, worker: bool) -> None:
 
 
 PARTS = (
-    *(prices, plan, apply, export_plan, history, undo, disagreements, machines, dead_letters, csv_files),
+    *(
+        prices,
+        plan,
+        apply,
+        export_plan,
+        history,
+        undo,
+        disagreements,
+        machines,
+        dead_letters,
+        csv_files,
+        support,
+    ),
     *(books, count_bag, collections, audit, command, commands, command_key),
     *(rebuild, rollups, backup, export_all, import_all),
     *identities.COMMANDS,

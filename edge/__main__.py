@@ -21,6 +21,7 @@ from edge.store.journal import JournalError
 from edge.technician import bench as workbench
 from edge.technician import doctor as checks
 from edge.technician import status as word
+from edge.technician import support as report
 from edge.technician import why as stories
 from edge.technician.join import join
 from edge.technician.request import ask_for
@@ -166,6 +167,21 @@ def free(settings: EdgeSettings, slot: str) -> None:
     """Give one product away."""
     with _said():
         _request(settings, requests.Free(slot=slot))
+
+
+@main.command()
+@click.option("--minutes", type=click.IntRange(1, 1_440), default=10, show_default=True)
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="FILE")
+@click.pass_obj
+def support(settings: EdgeSettings, minutes: int, out: Path) -> None:
+    """Write a bug report: the last messages, records and words on the bus, without anything secret.
+
+    FILE is a capture (.mqtt.jsonl): `vend-tap show` reads it, and a maintainer replays it. Of a machine that
+    is stopped there are only its records.
+    """
+    with _said():
+        report.write(settings, minutes, out)
+        click.echo(f"{out} can be sent to whoever helps", err=True)
 
 
 def _request(settings: EdgeSettings, wanted: requests.Request) -> None:

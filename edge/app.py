@@ -36,6 +36,7 @@ from edge.sale.events import DriverEvent
 from edge.serial_port import PortThread
 from edge.status_file import StatusFile
 from edge.store.journal import Journal
+from edge.support_file import NAME, SupportFile
 from edge.uplink import Uplink
 from shared import money, topics
 from shared.clock import SystemClock
@@ -51,6 +52,10 @@ def run(settings: EdgeSettings) -> bool:
     inbox: Inbox = queue.Queue(INBOX_EVENTS)
     with Journal(settings.data_dir / "journal.db", settings.machine) as journal:
         dialogue = Dialogue(ADAPTERS[settings.adapter](), _peripherals(settings))
+
+        def recording(now_s: float) -> tuple[str, ...]:
+            return lines(dialogue.recent, now_s)
+
         core = Core(
             journal,
             settings.machine_setting(version("vendlink"), journal.claim_key),
@@ -60,7 +65,7 @@ def run(settings: EdgeSettings) -> bool:
             settings.clock_wait_s,
             settings.commands.authority(),
             WATERMARK_WAIT_S,
-            lambda now_s: lines(dialogue.recent, now_s),
+            recording,
             lambda: disk.free_mb(settings.data_dir),
         )
         crashed = _crash_poster(inbox)
@@ -89,7 +94,7 @@ def run(settings: EdgeSettings) -> bool:
             *_keypads(settings, inbox.put, crashed),
             uplink,
         )
-        servers = _local_servers(settings, status, inbox)
+        servers = _local_servers(settings, status, inbox, SupportFile(settings, recording))
         for server in servers:
             server.start()
         for thread in threads:
@@ -132,9 +137,11 @@ def _keypads(
     return [keypad_thread(settings.keypad_port, link, emit, crashed)]
 
 
-def _local_servers(settings: EdgeSettings, status: StatusFile, inbox: Inbox) -> tuple[LocalServer, ...]:
+def _local_servers(
+    settings: EdgeSettings, status: StatusFile, inbox: Inbox, support: SupportFile
+) -> tuple[LocalServer, ...]:
     screen = local_api.screen(status, inbox, _items(settings))
-    technician = local_api.technician(inbox)
+    technician = local_api.technician(inbox, support, settings.data_dir / NAME)
     return (
         LocalServer("local", settings.screen_socket, local_api.SCREEN_MODE, screen),
         LocalServer("technician", settings.technician_socket, local_api.TECHNICIAN_MODE, technician),

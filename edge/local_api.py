@@ -9,22 +9,25 @@ import json
 import queue
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Final, TypeVar
 
 from pydantic import StringConstraints, ValidationError
 
 from edge.local_server import Answer, Refused, Routes
-from edge.loop import Asked, Inbox, RecordsAsked, Requested
+from edge.loop import Asked, Inbox, PictureAsked, RecordsAsked, Requested
 from edge.requests import REQUEST
 from edge.sale.events import ClaimEntered, SlotSelected
 from edge.sale.selection import chosen
 from edge.status_file import StatusFile
 from edge.store.kept import Kept
+from edge.support_file import Picture, SupportFile
 from shared.fields import Frozen, explain
 
 SCREEN_MODE: Final = 0o660
 TECHNICIAN_MODE: Final = 0o600
 MAX_RECORDS: Final = 500  # an answer: some milliseconds of the loop
+MAX_MINUTES: Final = 1_440
 LOOP_LIMIT_S: Final = 2.0
 _T = TypeVar("_T")
 
@@ -61,7 +64,7 @@ def screen(status: StatusFile, inbox: Inbox, items: Mapping[str, int]) -> Routes
     return {("GET", "/status"): read, ("POST", "/selection"): select}
 
 
-def technician(inbox: Inbox) -> Routes:
+def technician(inbox: Inbox, support: SupportFile, report_file: Path) -> Routes:
     def records(query: Mapping[str, str], _body: bytes) -> Answer:
         first, last = (_number(query, name) for name in ("from", "to"))
         if not first <= last < first + MAX_RECORDS:
@@ -84,7 +87,19 @@ def technician(inbox: Inbox) -> Routes:
             raise Refused(HTTPStatus.CONFLICT, refusal)
         return HTTPStatus.OK, json.dumps({"done": wanted.kind})
 
-    return {("GET", "/records"): records, ("POST", "/request"): request}
+    def report(query: Mapping[str, str], _body: bytes) -> Answer:
+        minutes = _number(query, "minutes", "/support?minutes=10")
+        if minutes > MAX_MINUTES:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"ask for 1 to {MAX_MINUTES} minutes")
+        answers = queue.SimpleQueue[Picture]()
+        _post(inbox, PictureAsked(answers.put))
+        try:
+            support.write(_answer(answers), minutes, report_file)
+        except OSError as error:
+            raise Refused(HTTPStatus.CONFLICT, f"the file cannot be written ({error})") from None
+        return HTTPStatus.OK, json.dumps({"file": str(report_file)})
+
+    return {("GET", "/records"): records, ("POST", "/request"): request, ("GET", "/support"): report}
 
 
 def _answer(answers: "queue.SimpleQueue[_T]") -> _T:
@@ -94,10 +109,10 @@ def _answer(answers: "queue.SimpleQueue[_T]") -> _T:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, "the machine does not answer now; try again") from None
 
 
-def _number(query: Mapping[str, str], name: str) -> int:
+def _number(query: Mapping[str, str], name: str, example: str = "/records?from=1&to=100") -> int:
     text = query.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{name!r} is a record's number: ask /records?from=1&to=100")
+        raise Refused(HTTPStatus.BAD_REQUEST, f"{name!r} is a number of its own: ask {example}")
     return int(text)
 
 

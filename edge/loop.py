@@ -12,13 +12,15 @@ from typing import Final, Protocol
 
 from edge import disk
 from edge.core import Core
-from edge.link_events import Command, CoreEvent, DropConnection, EndProgram, Publish, Wake
+from edge.link_events import Command, CoreEvent, DropConnection, EndProgram, Inbound, Publish, Wake
+from edge.recent import Recent
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.technician import refusal
 from edge.status_file import StatusFile
 from edge.store.kept import Kept
-from shared.clock import SystemClock
+from edge.support_file import MOST_RECORDS, Picture
+from shared.clock import Now, SystemClock
 from shared.supervisor import Supervisor
 
 INBOX_EVENTS: Final = 4_096
@@ -56,7 +58,14 @@ class Requested:
     answer: Callable[[str], None]
 
 
-Asked = RecordsAsked | Requested
+@dataclass(frozen=True, slots=True)
+class PictureAsked:
+    """A bug report is wanted; `answer` takes what it is made of and never waits."""
+
+    answer: Callable[[Picture], None]
+
+
+Asked = RecordsAsked | Requested | PictureAsked
 Inbox = queue.Queue[CoreEvent | Asked | Stop | Crashed]
 
 
@@ -100,6 +109,7 @@ class Loop:
         self._status = status
         self._retention = retention
         self._supervisor = supervisor
+        self._recent = Recent(core.state)
         self._disk_look_s = 0.0
         self._prune_s = 0.0
         self._ended = False
@@ -118,6 +128,8 @@ class Loop:
                 raise event.error
             if isinstance(event, RecordsAsked):
                 event.answer(self._core.journal.between(event.first, event.last))
+            elif isinstance(event, PictureAsked):
+                event.answer(self._picture())
             elif isinstance(event, Requested):
                 event.answer(self._request(event.event))
             else:
@@ -133,6 +145,19 @@ class Loop:
             self._handle(event)
         return words
 
+    def _picture(self) -> Picture:
+        core, journal = self._core, self._core.journal
+        return Picture(
+            self._clock.now(),
+            self._recent.before,
+            core.state,
+            self._recent.messages(),
+            journal.between(max(1, journal.last_seq - MOST_RECORDS + 1), max(1, journal.last_seq)),
+            journal.epoch,
+            journal.last_seq,
+            journal.counts,
+        )
+
     def _next(self) -> CoreEvent | Asked | Stop | Crashed:
         wake_s = self._core.next_wake_s()
         left_s = _IDLE_LIMIT_S if wake_s is None else wake_s - self._clock.now().monotonic_s
@@ -143,8 +168,11 @@ class Loop:
 
     def _handle(self, event: CoreEvent) -> None:
         before = self._shown()
-        for command in self._core.handle(event, self._clock.now()):
-            self._perform(command)
+        now = self._clock.now()
+        if isinstance(event, Inbound):
+            self._recent.heard(event, self._core.state, now.wall_ns, now.monotonic_s)
+        for command in self._core.handle(event, now):
+            self._perform(command, now)
         if before != self._shown():
             self._status.write(self._core)
 
@@ -154,9 +182,10 @@ class Loop:
         health = (core.health.temperatures, core.health.link.round_trip_ms)
         return core.state, core.journal.counts, core.connected, core.desk.refused.total(), health
 
-    def _perform(self, command: Command) -> None:
+    def _perform(self, command: Command, now: Now) -> None:
         match command:
             case Publish():
+                self._recent.said(command, self._core.state, now.wall_ns, now.monotonic_s)
                 self._uplink.publish(command)
             case DropConnection():
                 self._uplink.drop()

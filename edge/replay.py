@@ -4,14 +4,28 @@ Of the capture it hears what is meant for its own machine. The machine starts an
 first message that it hears; its timers run in the capture's time.
 """
 
-from collections.abc import Iterable, Sequence
+import json
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
 
+from edge.config import EdgeSettings
 from edge.core import Core
 from edge.link_events import Command, Connected, Inbound, Publish, Wake
 from edge.sale import events as ev
+from edge.store.journal import Journal
+from edge.store.kept import Kept
+from edge.store.seeded import seed
+from edge.support_file import MARK, REFUSED, SOURCE
 from shared import topics
-from shared.capture import Message
+from shared.answers import Answers
+from shared.capture import CaptureError, Message, read, read_header
 from shared.clock import Now
+
+_ARRAY_OF_ONE: Final = 1  # bytes before the record in a message of one
 
 
 class CoreHandler:
@@ -58,3 +72,47 @@ def _message(said: Publish, now: Now) -> Message:
         payload=said.payload,
         properties={"ContentType": said.content_type},
     )
+
+
+# ---- bug reports -------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def reported(path: Path, folder: Path) -> Iterator[Core]:
+    """The machine of a file that `vend-edge support` wrote, as it was before the first message in it.
+
+    What a receipt of the file settled is owed again. Its journal is made in `folder`, which is empty. Raises
+    CaptureError for another file.
+    """
+    header = read_header(path)
+    if header.source != SOURCE:
+        raise CaptureError(f"{path} is no file of `{SOURCE}` ({header.source})")
+    told = header.about
+    files = {"data_dir": folder, "status_file": folder / "status.json", "mdb_port": "", "board_port": ""}
+    settings = EdgeSettings(**{**told["settings"], **files})
+    journal_file = folder / "journal.db"
+    epoch, before = told["journal"]["epoch"], json.dumps(told["before"]).encode()
+    seed(journal_file, settings.machine, epoch, _records(list(read(path)), epoch), before)
+    with Journal(journal_file, settings.machine) as journal:
+        yield Core(
+            journal,
+            settings.machine_setting(told["versions"]["vendlink"], journal.claim_key),
+            settings.slot_settings(),
+            settings.price_list(),
+            random.Random(0),  # noqa: S311  # the same jitter each time
+        )
+
+
+def _records(messages: Sequence[Message], epoch: str) -> list[Kept]:
+    heard = Answers(messages).on(topics.RECEIPT.filter, epoch=epoch)
+    told = [(first, last) for receipt in heard for first, last in receipt["stored"]]
+    told += [(refusal["seq"], refusal["seq"]) for receipt in heard for refusal in receipt["refused"]]
+    records = []
+    for message in messages:
+        marks = dict(message.properties.get("UserProperty", ()))
+        if MARK in marks:
+            state, number = marks[MARK].split()
+            kept = Kept(int(number), state, marks.get(REFUSED), message.payload[_ARRAY_OF_ONE:])
+            is_told = any(first <= kept.seq <= last for first, last in told)
+            records.append(replace(kept, state="owed", refused=None) if is_told else kept)
+    return records

@@ -35,11 +35,16 @@ def redacted(message: Message) -> Message:
     return message if payload == message.payload else replace(message, payload=payload)
 
 
+def redacted_text(text: str) -> str:
+    """Of words that are in no message."""
+    return _CLAIM.sub(r"\g<1>000000", text)
+
+
 def _hide(name: str, value: object) -> object:
     if isinstance(value, bytes):
         return bytes(len(value)) if name in _NAMES else value
     if isinstance(value, str):
-        return HIDDEN if name in _NAMES else _CLAIM.sub(r"\g<1>000000", value)
+        return HIDDEN if name in _NAMES else redacted_text(value)
     return value
 
 

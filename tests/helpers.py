@@ -1,7 +1,9 @@
-"""Waiting for a condition, never for a time."""
+"""Waiting for a condition, never for a time; and what the docs show."""
 
+import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 _T = TypeVar("_T")
@@ -15,3 +17,11 @@ def eventually(look: Callable[[], _T], limit_s: float = 20.0) -> _T:
             raise AssertionError(f"still {value!r} after {limit_s} s")
         time.sleep(0.02)
     return value
+
+
+def docs_example(part: str) -> str:
+    """The one block of Python in docs/captures.md that has this in it."""
+    text = (Path(__file__).parents[1] / "docs" / "captures.md").read_text()
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (example,) = (str(block) for block in blocks if part in block)
+    return example

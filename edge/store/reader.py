@@ -34,6 +34,13 @@ class JournalReader:
         counted = dict(self._db.execute("SELECT state, count(*) FROM record GROUP BY state"))
         return Counts(*(counted.get(state, 0) for state in ("owed", "stored", "parked")))
 
+    def sale(self) -> tuple[str, int, bytes | None]:
+        """Epoch, its last number, and the sale's state after the last step."""
+        epoch, after = self._db.execute("SELECT epoch, max(after) FROM epoch").fetchone()
+        (last,) = self._db.execute("SELECT coalesce(max(seq), 0) FROM record").fetchone()
+        (state,) = self._db.execute("SELECT state FROM journal").fetchone()
+        return epoch, last - after, state
+
     def check(self) -> None:
         """Every page. Raises sqlite3.DatabaseError, which `reading` puts in words."""
         (verdict,) = self._db.execute("PRAGMA quick_check(1)").fetchone()

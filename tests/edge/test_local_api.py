@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from edge import local_api, local_server
+from edge.config import EdgeSettings, SlotConfig
 from edge.core import Core
 from edge.local_server import MAX_CONNECTIONS, LocalServer, Routes
 from edge.loop import Inbox, RecordsAsked
@@ -26,6 +27,8 @@ from edge.sale.step import Machine as Setting
 from edge.status_file import StatusFile
 from edge.store.journal import Journal
 from edge.store.kept import Kept
+from edge.support import nothing_recorded
+from edge.support_file import NAME, SupportFile
 from shared import codec
 from shared.messages import PriceList
 from tests.helpers import eventually
@@ -357,10 +360,25 @@ def test_without_a_socket_the_machine_goes_on(tmp_path: Path, name: str) -> None
 # --- the technician's -------------------------------------------------------------------------------------
 
 
+def settings(folder: Path) -> EdgeSettings:
+    slot = SlotConfig(slot="A1", selection=11, product="cola", price_minor=150, capacity=9, par=9)
+    return EdgeSettings(
+        machine="m1",
+        currency="EUR",
+        data_dir=folder,
+        status_file=folder / "status.json",
+        mdb_port="",
+        board_port="",
+        slots=[slot],
+    )
+
+
 class Technician(Machine):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        routes = local_api.technician(self.inbox)
+        routes = local_api.technician(
+            self.inbox, SupportFile(settings(folder), nothing_recorded), folder / NAME
+        )
         self.server = LocalServer("technician", self.path, local_api.TECHNICIAN_MODE, routes)
 
 

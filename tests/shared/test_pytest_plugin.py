@@ -1,14 +1,10 @@
 """The plugin as another project has it: in a pytest of its own."""
 
-import re
-from pathlib import Path
-
 import pytest
 
 from shared.capture import read
+from tests.helpers import docs_example
 from tests.tap.messages import sales, write
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -22,10 +18,7 @@ def run(pytester: pytest.Pytester, *args: str) -> pytest.RunResult:
 
 
 def test_the_example_of_the_docs_works_when_copied(pytester: pytest.Pytester, jam: None) -> None:
-    (example,) = re.findall(
-        r"^```python\n(.*?)^```", (ROOT / "docs/captures.md").read_text(), re.MULTILINE | re.DOTALL
-    )
-    pytester.makepyfile(test_example=example)
+    pytester.makepyfile(test_example=docs_example("class Alarm"))
     run(pytester).assert_outcomes(passed=2)
 
 
