@@ -57,20 +57,8 @@ def run(settings: CloudSettings, *, worker: bool) -> None:
 
 
 PARTS = (
-    *(
-        prices,
-        plan,
-        apply,
-        export_plan,
-        history,
-        undo,
-        disagreements,
-        machines,
-        dead_letters,
-        csv_files,
-        support,
-    ),
-    *(books, count_bag, collections, audit, command, commands, command_key),
+    *(prices, plan, apply, export_plan, history, undo, disagreements, machines, dead_letters, csv_files),
+    *(books, count_bag, collections, audit, command, commands, command_key, support),
     *(rebuild, rollups, backup, export_all, import_all),
     *identities.COMMANDS,
 )

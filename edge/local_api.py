@@ -112,7 +112,7 @@ def _answer(answers: "queue.SimpleQueue[_T]") -> _T:
 def _number(query: Mapping[str, str], name: str, example: str = "/records?from=1&to=100") -> int:
     text = query.get(name, "")
     if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) > 0):
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{name!r} is a number of its own: ask {example}")
+        raise Refused(HTTPStatus.BAD_REQUEST, f"{name!r} is a number from 1: ask {example}")
     return int(text)
 
 

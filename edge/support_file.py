@@ -37,7 +37,7 @@ _SETTINGS: Final = {
     *("keep_days", "keep_records", "cash", "service", "groups", "xy", "modbus", "slots"),
 }
 _NS: Final = 10**9
-_PART: Final = 50  # messages that are written at a time, so that few are in memory twice
+_PART: Final = 200  # messages that are written at a time, so that few are in memory twice
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _FIELD: Final = re.compile(r'(?:^|,)(\w+)=(?:(-?\d+)i|"((?:[^"\\]|\\.)*)")')
 _MONEY: Final = {  # measurement and field of each way of money, and whose it is then
     ("cash_in", "value_minor"): "in",
-    ("claim_used", "amount_minor"): "in",
+    ("claim_used", "amount_minor"): "redeemed",
     ("sale", "card_minor"): "in",
     ("sale", "paid_minor"): "sold",
     ("payout", "paid_minor"): "paid_out",
@@ -54,10 +54,6 @@ def of(messages: Sequence[Message], header: Header, scratch: Path) -> dict[str, 
         "cloud": cloud(messages, scratch),
         "edge": {name: edge(messages, header, name, scratch) for name in machines},
     }
-
-
-def write(path: Path, found: dict[str, Any]) -> None:
-    path.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
 # ---- the cloud ---------------------------------------------------------------------------------------------

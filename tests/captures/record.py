@@ -4,6 +4,7 @@ Real machines' programs on simulated devices, a real broker, a real InfluxDB; th
 files have every byte: the keys and codes in them died with the folder in which the fleet lived.
 """
 
+import json
 import tempfile
 import threading
 import time
@@ -12,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -34,22 +36,38 @@ FOLDER = Path(__file__).parent
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(list(STORIES)))
-def main(names: Sequence[str]) -> None:
+@click.option("--results-only", is_flag=True, help="The captures stay; what comes of them is written anew.")
+def main(names: Sequence[str], *, results_only: bool) -> None:
     """Record all stories, or those that are named, and write down what comes of them."""
     for name in names or STORIES:
         click.echo(f"{name} ...", err=True)
         with tempfile.TemporaryDirectory(prefix="vendlink-capture-") as folder:
-            record(name, Path(folder))
+            if results_only:
+                known = json.loads((FOLDER / f"{name}.json").read_text())
+                truth = {part: known[part] for part in ("hardware", "influx")}
+            else:
+                truth = record(name, Path(folder))
+            results(name, truth, Path(folder))
 
 
-def record(name: str, folder: Path) -> None:
+def results(name: str, truth: dict[str, Any], folder: Path) -> None:
+    path, scratch = FOLDER / f"{name}.mqtt.jsonl", folder / "outcome"
+    scratch.mkdir()
+    found = outcome.of(list(read(path)), read_header(path), scratch)
+    (FOLDER / f"{name}.json").write_text(json.dumps({**truth, **found}, indent=1, sort_keys=True) + "\n")
+
+
+def record(name: str, folder: Path) -> dict[str, Any]:
+    """Returns what is in the real machines and in InfluxDB afterwards."""
     story, machines = STORIES[name]
     path = FOLDER / f"{name}.mqtt.jsonl"
     fresh = folder / path.name
     with Fleet(folder, ()) as fleet, ExitStack() as stack:
         keys = make_key(fleet.cloud.keys, KEY, "operator")
         broker = MqttSettings(host=fleet.broker.host, port=fleet.broker.port)
-        heard = stack.enter_context(recording(broker, fresh, {"story": story.__doc__, "command_keys": keys}))
+        heard = stack.enter_context(
+            recording(broker, fresh, {"story": " ".join((story.__doc__ or "").split()), "command_keys": keys})
+        )
         made = {machine: _machine(stack, fleet, folder, machine, keys) for machine in machines}
         for machine in made.values():
             wait_for(f"{machine.name} takes coins", machine.takes_coins)
@@ -69,10 +87,7 @@ def record(name: str, folder: Path) -> None:
         kept = {name: asdict(stored.get(name, Books(0, 0))) for name in truth}
         wait_for("the cloud has told everybody", lambda: _is_quiet(heard))
     path.write_bytes(fresh.read_bytes())
-    scratch = folder / "outcome"
-    scratch.mkdir()
-    found = outcome.of(list(read(path)), read_header(path), scratch)
-    outcome.write(FOLDER / f"{name}.json", {"hardware": truth, "influx": kept, **found})
+    return {"hardware": truth, "influx": kept}
 
 
 def _machine(stack: ExitStack, fleet: Fleet, folder: Path, name: str, keys: str) -> SimulatedMachine:

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 from deploy.demo.fleet import Fleet, buy, buy_by_card, buy_with_note, wait_for
 from deploy.demo.machine import SLOTS, SimulatedMachine
 from edge.sim.motors import Outcome
+from edge.technician.client import NoAnswer, ask
 from shared import codec, topics
 from shared.answers import Answers
 
@@ -33,6 +35,14 @@ class Stage:
     def command(self, machine: str, *words: str) -> None:
         self.fleet.cloud.command("command", machine, *words, "--key", KEY)
 
+    def fails(self, machine: str, *words: str) -> None:
+        """The machine answers that it was not done."""
+        try:
+            self.command(machine, *words)
+        except subprocess.CalledProcessError:
+            return
+        raise AssertionError(words)
+
 
 def normal_day(stage: Stage) -> None:
     """Two machines sell for cash and by card; the operator looks, locks and counts; a technician visits."""
@@ -48,6 +58,7 @@ def normal_day(stage: Stage) -> None:
     stage.command("m1", "unlock")
     stage.command("m2", "stock", "A1=199")
     stage.command("m2", "resend", "1..3")
+    stage.fails("m2", "lock", "Z9")
     stage.command("m1", "free-vend", "A1")
     stage.command("m1", "test-motor", "B1")
     _technician(m1, "visit", "begin")
@@ -59,26 +70,38 @@ def normal_day(stage: Stage) -> None:
 
 
 def offline_day(stage: Stage) -> None:
-    """m1 loses its network, sells on, is switched off and on, and uploads a backlog when it is back."""
+    """m1 loses its network, sells on, is switched off and on, and uploads a backlog when it is back; the card
+    reader of m2 loses its own.
+    """
     m1, m2 = stage.machines.values()
     buy(m1, "A1", (200,))
     m1.link.cut()
     wait_for("m1 notices", lambda: not m1.status()["link_up"])
+    stage.command("m1", "lock", "--no-wait", "--deadline", "1")
     for _ in range(6):
         buy(m1, "A2", (50, 50))
         buy_by_card(m1, "B1")
     buy(m2, "A1", (100, 50))
+    m2.reader.network(up=False)
+    wait_for("m2 takes no cards", lambda: not m2.status()["tenders"]["card"]["available"])
+    m2.reader.network(up=True)
+    wait_for("m2 takes cards again", lambda: m2.status()["tenders"]["card"]["available"])
+    stage.command("m2", "restart")
+    m2.stop()
     m1.kill()
-    (m1.folder / "status.json").unlink()
-    m1.start()
-    wait_for("m1 works again", lambda: "devices" in m1.status() and not any(m1.status()["devices"].values()))
+    for machine in (m1, m2):
+        (machine.folder / "status.json").unlink()
+        machine.start()
+        wait_for(f"{machine.name} works again", partial(_works, machine))
     buy_with_note(m1, "A1", 500)
     m1.link.restore()
     wait_for("m1 is back", lambda: m1.status()["link_up"])
+    late = partial(stage.heard.on, topics.REPLY.of("m1"), outcome="expired")
+    wait_for("m1 says that the lock came too late", late)
 
 
 def jam_and_refund(stage: Stage) -> None:
-    """Motors jam under a cash customer and a card; coins do not come out; a code is used, another paid."""
+    """Motors jam under a cash customer and a card; coins do not come out; codes are used and paid."""
     (m1,) = stage.machines.values()
     m1.board.plan(SLOTS["A1"][0], Outcome.JAMMED)
     m1.insert(200)
@@ -101,13 +124,23 @@ def jam_and_refund(stage: Stage) -> None:
     _technician(m1, "visit", "begin")
     _technician(m1, "release", "--slot", "B1")
     _technician(m1, "visit", "end")
+    m1.board.plan(SLOTS["A2"][0], Outcome.JAMMED)
+    stage.fails("m1", "free-vend", "A2")
     m1.changer.report(b"\x07")  # a fault of the changer
     for coin in range(4):
         m1.changer.jam_tube(coin)
-    codes = [_owed(stage, m1, number) for number in (1, 2)]
+    codes = [_owed(stage, m1, number) for number in (1, 2, 3, 4)]
     _technician(m1, "visit", "begin")
     _technician(m1, "pay-claim", codes[0])
     _technician(m1, "visit", "end")
+    stage.command("m1", "pay-claim", codes[1])
+    stage.command("m1", "credit", codes[2])
+    _credit(m1, 50)
+    with suppress(NoAnswer):  # it is taken, which is not done yet
+        ask(m1.folder / "local.sock", "/selection", json.dumps({"text": codes[3]}))
+    _credit(m1, 100)
+    m1.press("B1")
+    wait_for("B1 is sold", lambda: m1.status()["sales"] == 1)
 
 
 def price_change(stage: Stage) -> None:
@@ -200,6 +233,11 @@ def _technician(machine: SimulatedMachine, *words: str) -> None:
         capture_output=True,
         text=True,
     )
+
+
+def _works(machine: SimulatedMachine) -> bool:
+    status = machine.status()
+    return "devices" in status and not any(status["devices"].values())
 
 
 def _credit(machine: SimulatedMachine, minor: int) -> None:

@@ -186,10 +186,11 @@ def test_it_shrinks_to_what_was_refused(cloud: Cloud, tmp_path: Path) -> None:
         (("--machine", "m9", "--out", "{}/new"), 1, "m9 never spoke here"),
         (("--machine", "m1", "--out", "{}/cloud.toml"), 1, "is there already"),
         (("--machine", "m1", "--minutes", "0", "--out", "{}/new"), 2, "--minutes"),
+        (("--machine", "m1", "--out", "{}/none/new"), 1, "cannot be written"),
         (("--machine", "m1"), 2, "--out"),
         (("--machine", "m1", "--minutes", "1", "--out", "{}/new"), 0, "said nothing in these 1 minutes"),
     ],
-    ids=["stranger", "there", "no-time", "no-file", "silent"],
+    ids=["stranger", "there", "no-time", "no-folder", "no-file", "silent"],
 )
 def test_what_it_says(cloud: Cloud, tmp_path: Path, words: Sequence[str], code: int, says: str) -> None:
     words = ["--config", str(cloud.config), "support", *(word.format(tmp_path) for word in words)]

@@ -432,3 +432,10 @@ def test_a_full_inbox_is_not_waited_for(technician: Technician) -> None:
     for _ in range(INBOX_EVENTS):
         technician.inbox.put(SlotSelected("A1"))
     assert technician.curl(address="/records?from=1&to=1")[0] == 503
+
+
+@pytest.mark.parametrize("query", ["", "?minutes=0", "?minutes=1441", "?minutes=ten"])
+def test_a_report_is_of_some_minutes(technician: Technician, query: str) -> None:
+    code, said = technician.curl(address=f"/support{query}")
+    assert code == 400
+    assert "minutes" in said["error"]
