@@ -65,7 +65,7 @@ class Asked:
 
 
 def questions(size: Size) -> Iterator[Asked]:
-    """Today of the last day, the report of all days: of the whole fleet, and what of it is of a chosen machine."""
+    """Today of the last day, the report of all days: of the fleet, and of one machine where asked."""
     for dashboard, days, machine in (
         ("Today", 1.0, ALL),
         ("Sales report", size.days, ALL),
