@@ -65,7 +65,7 @@ class Asked:
 
 
 def questions(size: Size) -> Iterator[Asked]:
-    """Today of the last day, the report of all days: of the whole fleet, and of one machine."""
+    """Today of the last day, the report of all days: of the fleet, and of one machine where asked."""
     for dashboard, days, machine in (
         ("Today", 1.0, ALL),
         ("Sales report", size.days, ALL),
@@ -73,7 +73,7 @@ def questions(size: Size) -> Iterator[Asked]:
     ):
         of = dashboard if machine == ALL else f"{dashboard} of one machine"
         for query in asked_by_grafana(_shown(size, days, machine)):
-            if query.dashboard != dashboard:
+            if query.dashboard != dashboard or (machine == ONE and ONE not in query.influxql):
                 continue
             name = f"{of}: {query.panel.removesuffix(' ($currency)')}"
             if _BEFORE in query.influxql:  # there is nothing before the month

@@ -43,7 +43,7 @@ def _compared(title: str, question: str, value: str, unit: Unit) -> Panel:
 
 
 def _by_machine(minor: int) -> tuple[Panel, ...]:
-    """A panel a figure: each of them costs half a second for a month of a thousand machines."""
+    """A panel a figure: each of them costs a third of a second for a month of a thousand machines."""
     each = (
         f'FROM "sales_hour" WHERE $timeFilter AND "machine" != \'{ALL}\' AND {CURRENCY_IS} GROUP BY "machine"'
     )
