@@ -263,7 +263,11 @@ GAUGES: Final = (
             Field("lag_max_ms", _MS, "the same"),
             Field("inbox", _N, "messages that wait for a batch"),
             Field("influx_write_p99_ms", _MS, "write requests since the last point"),
-            Field("oldest_dirty_s", _S, "since an hour waits to be rewritten in the rollups; 0: none does"),
+            Field(
+                "oldest_dirty_s",
+                _S,
+                "of the oldest record that may not be in the rollups; 0: all are",
+            ),
             Field("started_ms", _TIME, "of its start"),
         ),
     ),

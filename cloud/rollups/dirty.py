@@ -29,10 +29,11 @@ def mark(db: sqlite3.Connection, batch: Batch) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Dirty:
-    """An hour of UTC."""
+    """An hour of UTC, and when it was asked for."""
 
     start_ns: int
     generation: int
+    asked_ns: int
 
 
 class DirtyHours:
@@ -47,7 +48,7 @@ class DirtyHours:
     def waiting(self, limit: int) -> list[Dirty]:
         """The latest hour, which people look at, and then those that wait longest."""
         rows = self._db.execute(
-            "SELECT start_ns, generation FROM dirty_hour "
+            "SELECT start_ns, generation, unixepoch() * 1000000000 FROM dirty_hour "
             "ORDER BY start_ns = (SELECT max(start_ns) FROM dirty_hour) DESC, since_ns, start_ns LIMIT ?",
             (limit,),
         )
@@ -58,7 +59,7 @@ class DirtyHours:
         return int(count)
 
     def oldest_ns(self) -> int | None:
-        """Since when the one that waits longest does."""
+        """Up to when all records are in the rollups; None: all are."""
         (oldest_ns,) = self._db.execute(
             "SELECT min(since_ns) FROM (SELECT min(since_ns) AS since_ns FROM dirty_hour "
             "UNION ALL SELECT min(since_ns) FROM unmarked_past)"
@@ -70,6 +71,14 @@ class DirtyHours:
             self._db.execute(
                 "DELETE FROM dirty_hour WHERE start_ns = ? AND generation = ?",
                 (hour.start_ns, hour.generation),
+            )
+
+    def written(self, hour: Dirty) -> None:
+        """What had come when it was asked for is in the rollups; it is to be looked at once more."""
+        with self._db:
+            self._db.execute(
+                "UPDATE dirty_hour SET since_ns = max(since_ns, ?) WHERE start_ns = ?",
+                (hour.asked_ns, hour.start_ns),
             )
 
     def add(self, starts_ns: Iterable[int]) -> None:

@@ -83,8 +83,7 @@ async def work_off(
         except QueryError as error:  # of this hour perhaps: it does not hold up the others
             trouble = trouble or error
         else:
-            if is_done:
-                dirty.done(hour)
+            (dirty.done if is_done else dirty.written)(hour)
         now_s = time.monotonic()
         if not number:
             written.looked(began_s, now_s)

@@ -2,7 +2,7 @@
 CREATE TABLE dirty_hour (
     start_ns   INTEGER PRIMARY KEY,
     generation INTEGER NOT NULL,                 -- another number each time it is marked
-    since_ns   INTEGER NOT NULL                  -- when it was marked first
+    since_ns   INTEGER NOT NULL                  -- what came before is in the rollups
 ) STRICT;
 
 CREATE INDEX dirty_hour_since ON dirty_hour (since_ns);

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -194,7 +195,7 @@ def test_the_latest_hour_is_left_alone_while_others_are_worked_off(system: Syste
 
 def test_what_was_written_is_known_while_the_latest_hour_rests() -> None:
     """Else all of it would be written again after each rest."""
-    written, latest = Written(rest=2), Dirty(HOUR_NS, 1)
+    written, latest = Written(rest=2), Dirty(HOUR_NS, 1, 0)
     sales: dict[Key, Fields] = {("EUR", "m1"): {"sales": 1}}
     written.next_round()
     assert written.swap(HOUR_NS, sales) == {("EUR", "m1")}
@@ -300,6 +301,22 @@ def test_what_is_marked_again_while_it_is_read_stays_marked(system: System) -> N
         assert dirty.count() == 1
         dirty.done(dirty.waiting(9)[0])
         assert dirty.oldest_ns() is None
+
+
+def test_an_hour_that_was_written_is_as_old_as_the_look_at_it(tmp_path: Path) -> None:
+    """While machines sell the latest hour is never clean, and yet its sums are some seconds old."""
+    database.make(tmp_path / "store.db")
+    with closing(DirtyHours(tmp_path / "store.db")) as dirty:
+        dirty.add([HOUR_NS])
+        (marked,) = dirty.waiting(1)
+        assert dirty.oldest_ns() is not None
+        look = replace(marked, asked_ns=marked.asked_ns + 60 * 10**9)
+        dirty.add([HOUR_NS])  # more came meanwhile
+        dirty.written(look)
+        dirty.done(look)
+        assert dirty.oldest_ns() == look.asked_ns
+        dirty.written(marked)  # a look that began earlier and ends later
+        assert dirty.oldest_ns() == look.asked_ns
 
 
 def test_while_influx_is_away_it_waits_and_goes_on(system: System, monkeypatch: pytest.MonkeyPatch) -> None:
