@@ -5,8 +5,6 @@ npm fetches stays: it works in a copy.
 """
 
 import json
-import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -15,6 +13,7 @@ import pytest
 
 from deploy.grafana.files import files
 from deploy.grafana.rows import Look
+from tests.npm import LIMIT_S, installed
 
 FOLDER: Final = Path(__file__).parent / "types"
 _OPTIONS: Final = {
@@ -23,29 +22,11 @@ _OPTIONS: Final = {
     "table": "TablePanelCfg",
     "timeseries": "TimeSeriesPanelCfg",
 }
-_LIMIT_S: Final = 100
-_NO_REGISTRY: Final = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ETIMEDOUT|ENETUNREACH|E40[34]|ENOTCACHED")
 
 
 @pytest.fixture(scope="module")
 def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("types") / "copy"
-    shutil.copytree(FOLDER, folder)
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("npm is not installed")
-    done = subprocess.run(
-        [npm, "ci", "--no-audit", "--no-fund"],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=_LIMIT_S,
-        check=False,
-    )
-    if done.returncode and _NO_REGISTRY.search(done.stderr):
-        pytest.skip("npm's registry cannot be reached")
-    assert done.returncode == 0, done.stderr
-    return folder
+    return installed(FOLDER, tmp_path_factory.mktemp("types") / "copy")
 
 
 def checked(folder: Path) -> str:
@@ -55,7 +36,7 @@ def checked(folder: Path) -> str:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=_LIMIT_S,
+        timeout=LIMIT_S,
         check=False,
     )
     return done.stdout + done.stderr
