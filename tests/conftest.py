@@ -6,7 +6,7 @@ VEND_TEST_MOSQUITTO names another Mosquitto program.
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,25 @@ from deploy.demo.servers import Broker, Influx
 
 pytest_plugins = ["pytester", "shared.pytest_vendlink"]  # where the package is not installed anew
 
+_LAST_LINES = 60  # of each program's log, under the report of a test that fails
+
 settings.register_profile("vendlink", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("vendlink")
 
 if "VEND_TEST_MOSQUITTO" in os.environ:
     os.environ["VEND_MOSQUITTO"] = os.environ["VEND_TEST_MOSQUITTO"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What its programs said goes with a test that fails: it may not fail again."""
+    report = yield
+    folder = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and isinstance(folder, Path):
+        for path in sorted([*folder.rglob("*.log"), *folder.rglob("status.json")]):
+            lines = path.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+            report.sections.append((str(path.relative_to(folder)), "\n".join(lines)))
+    return report
 
 
 @pytest.fixture(scope="session")
