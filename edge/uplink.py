@@ -4,6 +4,10 @@ Contract: `publish` never blocks and may be lost; only receipts count, and they 
 connection is a new paho client, so nothing of an old one is sent again behind our back (paho keeps its own
 queue in memory and would). Callbacks only put events into the inbox: `on_publish` runs with paho's lock held.
 paho's rc and is_published say success for refused publishes; the reason code in `on_publish` does not.
+
+Only the thread touches the socket. Left alone, paho writes from whatever thread publishes, while the thread
+reads: a TLS connection must not be used by two at once, and a packet that the kernel took half of would have
+another one written into it.
 """
 
 import logging
@@ -72,7 +76,10 @@ class Uplink:
     def stop(self) -> None:
         """Say goodbye to the broker and end the thread."""
         self._stop.set()
-        self.drop()
+        with self._lock:
+            client = self._client
+        if client is not None:
+            client.disconnect()
         self._thread.join(_CONNECT_LIMIT_S + 1)
 
     def drop(self) -> None:
@@ -80,7 +87,6 @@ class Uplink:
         with self._lock:
             client = self._client
         if client is not None:
-            client.disconnect()
             _shut(client)
 
     def publish(self, message: Publish) -> None:
@@ -135,7 +141,7 @@ class Uplink:
                 if accepted.is_set() and self._keeper is not None:
                     self._renew(client, self._keeper)
             if self._stop.is_set():
-                client.loop(timeout=0.1)
+                client.loop(timeout=0.1)  # the goodbye
         except (OSError, ValueError) as error:  # ValueError: paho's word for an unusable TLS or socket state
             reason = str(error) or type(error).__name__
             _log.info("broker %s:%s: %s", self._settings.host, self._settings.port, reason)
@@ -227,6 +233,8 @@ class Uplink:
         def on_message(client: mqtt.Client, _data: object, message: mqtt.MQTTMessage) -> None:
             self._arrived(client, message)
 
+        # With a callback here paho only queues, and wakes the thread.
+        client.on_socket_register_write = lambda _client, _data, _sock: None
         client.on_connect = on_connect
         client.on_publish = on_publish
         client.on_message = on_message

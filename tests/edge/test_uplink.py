@@ -1,14 +1,70 @@
-"""How long a machine waits before it connects again."""
+"""The link to a real broker, and how long a machine waits before it connects again."""
 
+import queue
 import random
+import threading
 from itertools import pairwise
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
+from deploy.demo.servers import Broker
 from edge.lineage import WATERMARK_WAIT_S
-from edge.uplink import next_pause_s
+from edge.link_events import Connected, Disconnected, PubAcked, Publish
+from edge.uplink import Uplink, UplinkEvent, next_pause_s
+from shared.settings import MqttSettings
 
 STEADY_S = 60.0
+STATUS = Publish("vend/v1/m-1/status", b"{}", 1, True, "application/json")
+PUBLISHED = 200
+
+
+def raise_it(error: BaseException) -> None:
+    raise error
+
+
+def test_one_thread_alone_touches_the_socket_whoever_publishes(
+    broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writers: set[str] = set()
+    send = mqtt.Client._sock_send
+
+    def spy(client: mqtt.Client, data: bytes) -> int:
+        writers.add(threading.current_thread().name)
+        return send(client, data)
+
+    monkeypatch.setattr(mqtt.Client, "_sock_send", spy)
+    events: queue.Queue[UplinkEvent] = queue.Queue()
+    uplink = Uplink(MqttSettings(port=broker.port), "m-1", lambda: STATUS, events.put, raise_it)
+    uplink.start()
+    assert isinstance(events.get(timeout=10), Connected)
+    for token in range(PUBLISHED):
+        uplink.publish(Publish("vend/v1/m-1/sale", bytes(2_000), 1, False, "application/msgpack", token))
+    acked = [events.get(timeout=10) for _ in range(PUBLISHED)]
+    uplink.stop()
+    assert {event.token for event in acked if isinstance(event, PubAcked)} == set(range(PUBLISHED))
+    assert isinstance(events.get(timeout=10), Disconnected)
+    assert writers == {"uplink"}
+
+
+def test_a_machine_that_ends_says_goodbye_after_its_last_word(broker: Broker) -> None:
+    """Without the goodbye the broker would put the will in the place of what was said last."""
+    events: queue.Queue[UplinkEvent] = queue.Queue()
+    uplink = Uplink(MqttSettings(port=broker.port), "m-1", lambda: STATUS, events.put, raise_it)
+    uplink.start()
+    assert isinstance(events.get(timeout=10), Connected)
+    uplink.publish(Publish(STATUS.topic, b"last", 1, True, "application/json"))
+    uplink.stop()
+    heard: queue.Queue[bytes] = queue.Queue()
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, "reader")
+    client.on_message = lambda _client, _data, message: heard.put(bytes(message.payload))
+    client.connect(broker.host, broker.port)
+    client.subscribe(STATUS.topic, 1)
+    client.loop_start()
+    assert heard.get(timeout=10) == b"last"
+    client.disconnect()
+    client.loop_stop()
 
 
 def test_a_steady_link_that_breaks_is_tried_again_at_once_and_then_ever_less_often() -> None:
