@@ -34,6 +34,7 @@ from edge.link_events import (
     Wake,
 )
 from edge.outbox import Outbox
+from edge.pace import Pace
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import let_in
@@ -87,7 +88,8 @@ class Core:
         self.journal = journal
         self.slots: Mapping[str, SlotSetting] = {slot.slot: slot for slot in slots}
         self._fitted = machine
-        self.outbox = Outbox(rng)
+        self.pace = Pace()
+        self.outbox = Outbox(rng, self.pace)
         self.health = HealthDesk(machine, disk_free_mb)
         self.lineage = Lineage(journal, watermark_wait_s)
         self.state = restore(journal.state(), slots, prices)
@@ -147,13 +149,16 @@ class Core:
             case Disconnected():
                 self.connected = False
                 self.outbox.disconnected()
+                self.pace.disconnected()
                 self.health.link.disconnected()
                 self.pending.append(ev.LinkChanged(up=False))
             case PubAcked(token) if token == RESTART_TOKEN:
                 self.desk.restart_told(now)
             case PubAcked():
-                self.health.link.acked(self.outbox.acked(event.token, event.reason, now.monotonic_s))
+                self.health.link.acked(self.pace.acked(event.token, now.monotonic_s))
+                self.outbox.acked(event.token, event.reason, now.monotonic_s)
             case Inbound():
+                self.pace.heard(now.monotonic_s)
                 self._inbound(event, now)
             case Wake():
                 pass
@@ -166,6 +171,7 @@ class Core:
             self._receipt(event.payload, now)
         elif parsed[1] is topics.WATERMARK:
             self.lineage.heard(event.payload)
+            self.outbox.nudged(now.monotonic_s)
         elif parsed[1] is topics.PRICES:
             latest = self.state.pending or self.state.prices
             verdict = catalog.judge(event.payload, latest, self.slots)
@@ -252,7 +258,8 @@ class Core:
             self.pending.extend(news(self.state, now.wall_ns, now.monotonic_s, synced=now.trust == "synced"))
         self._retry(now, commands)
         self._minute_s = next_minute_s(self.state, now.monotonic_s)
-        if self.outbox.tick(now.monotonic_s):
+        self.outbox.tick(now.monotonic_s)
+        if self.pace.is_dead(now.monotonic_s):
             commands.append(DropConnection())
         end_s = self.desk.ends_s(self.state)
         if end_s is not None and now.monotonic_s >= end_s:
@@ -266,6 +273,7 @@ class Core:
             None if waits else self.state.cabinet.overdue_s,
             self._audit_s,
             self.outbox.next_wake_s(),
+            self.pace.dead_s(),
             self._hold_until_s,
             self.desk.ends_s(self.state),
             self._minute_s,
@@ -285,7 +293,9 @@ class Core:
             self._told = None
         health = self.health.due(self.state, now.wall_ns, now.monotonic_s, synced=now.trust == "synced")
         if health is not None:
-            commands.append(self._publish(topics.HEALTH, health.model_dump_json(exclude_none=True).encode()))
+            commands.append(
+                self._publish(topics.HEALTH, health.model_dump_json(exclude_none=True).encode(), now)
+            )
         told = (self.state, self._refused, self._config_refused)
         if self._told == told:
             return commands
@@ -300,7 +310,7 @@ class Core:
         ):
             if self._published.get(topic.name) != same:
                 self._published[topic.name] = same
-                commands.append(self._publish(topic, said.model_dump_json().encode()))
+                commands.append(self._publish(topic, said.model_dump_json().encode(), now))
                 if said is status:
                     self._said_owed = bool(status.owed)
         return commands
@@ -318,7 +328,9 @@ class Core:
         except JournalFull:
             return []  # what may still change cannot be sent
         return [
-            self._publish(topics.SALE if m.stream == topics.SALE.name else topics.EVENT, m.payload, m.token)
+            self._publish(
+                topics.SALE if m.stream == topics.SALE.name else topics.EVENT, m.payload, now, m.token
+            )
             for m in self.outbox.take(self.lineage.owed, now.monotonic_s)
         ]
 
@@ -329,8 +341,9 @@ class Core:
         self.outbox.rewind()
         self._told = None
 
-    def _publish(self, topic: topics.Topic, payload: bytes, token: int | None = None) -> Publish:
+    def _publish(self, topic: topics.Topic, payload: bytes, now: Now, token: int | None = None) -> Publish:
         name = topic.of(self.journal.machine)
+        token = token or self.pace.sent(len(payload), now.monotonic_s)
         return Publish(name, payload, topic.qos, topic.retained, topic.codec.value, token)
 
     def status(self, *, online: bool) -> Status:

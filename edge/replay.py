@@ -1,7 +1,8 @@
 """The edge's inbound side as a handler of captures (shared/replay.py): prices, config, receipts, commands.
 
 Of the capture it hears what is meant for its own machine. The machine starts and connects just before the
-first message that it hears; its timers run in the capture's time.
+first message that it hears; its timers run in the capture's time. A capture has no PUBACKs: the broker of a
+replay takes everything at once.
 """
 
 import json
@@ -14,7 +15,7 @@ from typing import Final
 
 from edge.config import EdgeSettings
 from edge.core import Core
-from edge.link_events import Command, Connected, Inbound, Publish, Wake
+from edge.link_events import Command, Connected, Inbound, PubAcked, Publish, Wake
 from edge.sale import events as ev
 from edge.store.journal import Journal
 from edge.store.kept import Kept
@@ -57,8 +58,15 @@ class CoreHandler:
         return self._core.next_wake_s() if self._has_started else None
 
     def _sort(self, commands: Sequence[Command], now: Now) -> list[Message]:
-        self.commands += [command for command in commands if not isinstance(command, Publish)]
-        return [_message(command, now) for command in commands if isinstance(command, Publish)]
+        """Until nothing more follows from what the broker took."""
+        said: list[Message] = []
+        while commands:
+            self.commands += [command for command in commands if not isinstance(command, Publish)]
+            left = [command for command in commands if isinstance(command, Publish)]
+            said += [_message(command, now) for command in left]
+            taken = [PubAcked(command.token, 0) for command in left if command.token is not None]
+            commands = [command for event in taken for command in self._core.handle(event, now)]
+        return said
 
 
 def _message(said: Publish, now: Now) -> Message:

@@ -79,7 +79,7 @@ class Uplink:
         with self._lock:
             client = self._client
         if client is not None:
-            client.disconnect()
+            client.disconnect()  # wakes the thread
         self._thread.join(_CONNECT_LIMIT_S + 1)
 
     def drop(self) -> None:
@@ -141,7 +141,8 @@ class Uplink:
                 if accepted.is_set() and self._keeper is not None:
                     self._renew(client, self._keeper)
             if self._stop.is_set():
-                client.loop(timeout=0.1)  # the goodbye
+                client.disconnect()  # again: the thread may have looked before `stop` came to it
+                client.loop(timeout=0.1)
         except (OSError, ValueError) as error:  # ValueError: paho's word for an unusable TLS or socket state
             reason = str(error) or type(error).__name__
             _log.info("broker %s:%s: %s", self._settings.host, self._settings.port, reason)

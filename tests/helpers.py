@@ -6,6 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from edge.link_events import Publish
+from shared import topics
+
 _T = TypeVar("_T")
 
 
@@ -17,6 +20,12 @@ def eventually(look: Callable[[], _T], limit_s: float = 20.0) -> _T:
             raise AssertionError(f"still {value!r} after {limit_s} s")
         time.sleep(0.02)
     return value
+
+
+def has_records(message: Publish) -> bool:
+    """A message of the journal's: not one that tells how things are."""
+    parsed = topics.parse(message.topic)
+    return parsed is not None and parsed[1] in (topics.SALE, topics.EVENT)
 
 
 def docs_example(part: str) -> str:

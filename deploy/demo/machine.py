@@ -41,12 +41,19 @@ class SimulatedMachine:
     """`link` is the network between this machine and the broker."""
 
     def __init__(
-        self, name: str, folder: Path, link: Link, motor_run_s: float = 0.3, command_keys: str = ""
+        self,
+        name: str,
+        folder: Path,
+        link: Link,
+        motor_run_s: float = 0.3,
+        command_keys: str = "",
+        keepalive_s: int = 5,
     ) -> None:
         self.name = name
         self.folder = folder
         self.link = link
         self.command_keys = command_keys
+        self.keepalive_s = keepalive_s
         folder.mkdir(parents=True, exist_ok=True)
         # The two-euro tube does not exist: such coins go to the cashbox, as in a real changer.
         self.changer = SimChanger(tubes=(60, 60, 60, 60))
@@ -80,7 +87,7 @@ class SimulatedMachine:
             f'machine = "{self.name}"\ncurrency = "EUR"\ndata_dir = "{self.folder}/data"\n'
             f'status_file = "{self.folder}/status.json"\nmdb_port = "{self._mdb.path}"\n'
             f'board_port = "{self._motors.path}"\nclock_wait_s = 0\nvalidator = true\nreaders = [1]\n'
-            f"[mqtt]\nport = {self.link.port}\nkeepalive_s = 5\n{slots}"
+            f"[mqtt]\nport = {self.link.port}\nkeepalive_s = {self.keepalive_s}\n{slots}"
             f"[commands]\nown_clock = true\n{self.command_keys}"
         )
 

@@ -7,6 +7,7 @@ from typing import Final, Self
 
 _CHUNK_BYTES: Final = 65_536
 _CONNECT_LIMIT_S: Final = 2.0
+_SEGMENT_S: Final = 0.1  # of a slow line: what it carries at a time
 
 
 class Link:
@@ -14,15 +15,19 @@ class Link:
 
     `cut` closes every connection and resets each new one at once; `black_hole` keeps connections open and
     moves nothing; `restore` undoes both. Each has happened when the call returns. What went into a black hole
-    comes out after `restore`, as after a hole in a radio link. `sent_bytes` counts what the server was handed
-    from the client, `received_bytes` the other way.
+    comes out after `restore`, as after a hole in a radio link. `slow` lets so many bytes a second through in
+    each direction, and everything so much later; of connections that begin then. `sent_bytes` counts what the
+    server was handed from the client, `received_bytes` the other way.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = (host, port)
         self.sent_bytes = 0
         self.received_bytes = 0
+        self.connections = 0
         self._is_up = True
+        self._bytes_s: float | None = None
+        self._latency_s = 0.0
         self._moving = asyncio.Event()
         self._moving.set()
         self._relays: set[asyncio.Task[None]] = set()
@@ -37,6 +42,9 @@ class Link:
 
     def black_hole(self) -> None:
         self._do(self._black_hole())
+
+    def slow(self, bytes_s: float, latency_s: float = 0.0) -> None:
+        self._bytes_s, self._latency_s = bytes_s, latency_s
 
     def restore(self) -> None:
         self._do(self._restore())
@@ -81,6 +89,7 @@ class Link:
         if not self._is_up:
             writer.transport.abort()
             return
+        self.connections += 1
         relay = self._loop.create_task(self._relay(reader, writer))
         self._relays.add(relay)
         relay.add_done_callback(self._relays.discard)
@@ -110,6 +119,30 @@ class Link:
                 end.close()
 
     async def _pump(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, count: Callable[[int], None]
+    ) -> None:
+        if self._bytes_s is None:
+            await self._copy(source, sink, count)
+            return
+        slow = asyncio.StreamReader()
+        feeding = self._loop.create_task(self._feed(source, slow, self._bytes_s))
+        try:
+            await self._copy(slow, sink, count)
+        finally:
+            feeding.cancel()
+
+    async def _feed(self, source: asyncio.StreamReader, slow: asyncio.StreamReader, bytes_s: float) -> None:
+        """Hand on what the line carries in a moment, after its latency."""
+        try:
+            while data := await source.read(max(1, round(bytes_s * _SEGMENT_S))):
+                await asyncio.sleep(len(data) / bytes_s)
+                self._loop.call_later(self._latency_s, slow.feed_data, data)
+        except OSError as error:
+            slow.set_exception(error)
+        else:
+            self._loop.call_later(self._latency_s, slow.feed_eof)
+
+    async def _copy(
         self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, count: Callable[[int], None]
     ) -> None:
         while data := await source.read(_CHUNK_BYTES):

@@ -25,6 +25,7 @@ from shared import codec, topics
 from shared import commands as wire
 from shared.clock import Now, Trust
 from shared.messages import PriceList
+from tests.helpers import has_records
 from tests.signing import KEYS, NS, PRIVATE, command
 
 START_NS = 1_790_000_000 * NS
@@ -123,8 +124,11 @@ class Rig:
             case Publish() if done.topic == topics.REPLY.of("m1"):
                 self.replies.append(wire.Reply.model_validate(codec.unpack(done.payload)))
                 assert done.correlation == bytes.fromhex(self.replies[-1].id)
-            case Publish() if done.token is not None:
-                self.sent.append(done.payload)
+            case Publish():
+                if has_records(done):
+                    self.sent.append(done.payload)
+                if done.token is not None and not self.ended:  # the loop ends with it
+                    self.feed(PubAcked(done.token, 0))
 
     def motor_ends(self, result: ev.VendResult = ev.VendResult.DELIVERED) -> None:
         if self.running:

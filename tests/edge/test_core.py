@@ -17,6 +17,7 @@ from edge.store.journal import Journal, JournalFull
 from shared import codec, topics
 from shared.clock import Now
 from shared.messages import PriceList, Receipt, Status
+from tests.helpers import has_records
 
 SLOTS = (SlotSetting("A1", "cola", 10, 10),)
 SETTING = Machine({"A1": "cola"}, "test", items={"A1": 1})
@@ -42,7 +43,7 @@ def records(commands: Sequence[Command]) -> list[dict[str, object]]:
     """The journal's records in what is published."""
     found: list[dict[str, object]] = []
     for command in commands:
-        if isinstance(command, Publish) and command.token is not None:
+        if isinstance(command, Publish) and has_records(command):
             message = codec.unpack(command.payload)
             assert isinstance(message, tuple)
             found += message

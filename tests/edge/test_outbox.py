@@ -11,16 +11,25 @@ from edge.outbox import (
     BACKOFF_LIMIT_S,
     MAX_BYTES,
     MAX_RECORDS,
+    NUDGED_S,
     RECEIPT_LIMIT_S,
     WINDOW_BYTES,
     WINDOW_MESSAGES,
     Outbox,
     Outgoing,
 )
+from edge.pace import MOST_BYTES, Pace
 from edge.store.journal import Owed
 from shared import codec
 
 LATE_S = RECEIPT_LIMIT_S + 0.001
+
+
+class Wide(Pace):
+    """A line that takes everything: what is bounded by the outbox is seen alone."""
+
+    def room_bytes(self) -> int:
+        return MOST_BYTES
 
 
 class Debts:
@@ -29,7 +38,7 @@ class Debts:
     def __init__(self, sales: Iterable[int] = (), events: Iterable[int] = (), size: int = 40) -> None:
         self.owed = {"sale": set(sales), "event": set(events)}
         self.size = size
-        self.box = Outbox(random.Random(1))
+        self.box = Outbox(random.Random(1), Wide())
         self.sent: list[Outgoing] = []
 
     def fetch(self, stream: str, after_seq: int, limit: int) -> list[Owed]:
@@ -43,6 +52,13 @@ class Debts:
         """The numbers in each message that leaves now."""
         self.sent = self.box.take(self.fetch, now_s)
         return [seqs(message) for message in self.sent]
+
+    def take_acked(self, now_s: float) -> list[list[int]]:
+        """The same, and the broker has them at once."""
+        taken = self.take(now_s)
+        for message in self.sent:
+            self.box.acked(message.token, 0, now_s)
+        return taken
 
     def receipt(self, first: int, last: int, now_s: float) -> None:
         for owed in self.owed.values():
@@ -77,20 +93,21 @@ def test_a_good_puback_settles_nothing() -> None:
     debts = Debts(sales=[1, 2])
     debts.connect()
     debts.take(0.0)
-    debts.box.acked(debts.sent[0].token, 0, 0.1)
-    assert debts.take(0.2) == []
-    assert debts.box.tick(LATE_S) is False  # the broker is there, the cloud is not
-    debts.take(LATE_S + RECEIPT_LIMIT_S)
+    debts.box.tick(LATE_S)  # a receipt cannot be late before the broker has the message
+    debts.box.acked(debts.sent[0].token, 0, LATE_S)
+    assert debts.take(LATE_S) == []
+    debts.box.tick(2 * LATE_S)
+    debts.take(2 * LATE_S + RECEIPT_LIMIT_S)
     assert seqs(debts.sent[0]) == [1]
 
 
 def test_a_receipt_settles_and_stops_the_clock() -> None:
     debts = Debts(sales=[1, 2])
     debts.connect()
-    debts.take(0.0)
+    debts.take_acked(0.0)
     debts.receipt(1, 2, 0.5)
     assert debts.box.next_wake_s() is None
-    assert debts.box.tick(1000.0) is False
+    debts.box.tick(1000.0)
     assert debts.take(1000.0) == []
 
 
@@ -115,13 +132,22 @@ def test_a_broker_that_forgot_us_gets_everything_again() -> None:
 def test_a_broker_that_knows_us_is_given_time_first() -> None:
     debts = Debts(sales=[1, 2])
     debts.connect()
-    debts.take(0.0)
+    debts.take_acked(0.0)
     debts.box.disconnected()
     debts.owed["sale"].add(3)
     debts.connect(5.0, session=True)
     assert debts.take(5.0) == [[3]]
     debts.box.tick(5.0 + LATE_S)
     assert debts.take(5.0 + LATE_S + RECEIPT_LIMIT_S) == [[1]]
+
+
+def test_what_the_broker_never_acknowledged_was_lost_with_the_connection() -> None:
+    debts = Debts(sales=[1, 2])
+    debts.connect()
+    debts.take(0.0)
+    debts.box.disconnected()
+    debts.connect(5.0, session=True)
+    assert debts.take(5.0) == [[1, 2]]
 
 
 def test_the_window_is_bounded_in_records_and_messages() -> None:
@@ -168,7 +194,7 @@ def test_an_absent_cloud_is_probed_with_one_record_at_growing_pauses() -> None:
             debts.box.acked(message.token, 0, now_s)
         wake_s = debts.box.next_wake_s()
         assert wake_s is not None
-        assert not debts.box.tick(wake_s)
+        debts.box.tick(wake_s)
         resume_s = debts.box.next_wake_s()
         assert resume_s is not None
         assert debts.take(resume_s - 0.001) == []
@@ -185,11 +211,11 @@ def test_an_absent_cloud_is_probed_with_one_record_at_growing_pauses() -> None:
 def test_two_machines_do_not_come_back_together() -> None:
     wakes = set()
     for seed in range(5):
-        box = Outbox(random.Random(seed))
+        box = Outbox(random.Random(seed), Wide())
         debts = Debts(sales=[1])
         debts.box = box
         debts.connect()
-        debts.take(0.0)
+        debts.take_acked(0.0)
         box.tick(LATE_S)
         wakes.add(box.next_wake_s())
     assert len(wakes) == 5
@@ -217,20 +243,36 @@ def test_a_puback_for_an_earlier_sending_changes_nothing() -> None:
     debts.take(1.0)
     debts.box.acked(old, 0x87, 1.1)
     debts.box.acked(9_999, 0x87, 1.1)
-    assert debts.box.next_wake_s() == 1.0 + RECEIPT_LIMIT_S
-    assert debts.box.tick(1.0 + LATE_S) is True  # and was no answer to the new one
+    assert debts.box.next_wake_s() is None
+    assert debts.take(1.2) == []  # and was no answer to the new one
 
 
-def test_a_connection_without_a_single_puback_is_dropped() -> None:
+def test_an_absent_cloud_that_speaks_is_probed_within_seconds_but_not_by_all_at_once() -> None:
+    probed_s = set()
+    for seed in range(20):
+        debts = Debts(sales=[1])
+        debts.box = Outbox(random.Random(seed), Wide())
+        debts.connect()
+        now_s = 0.0
+        for _ in range(8):
+            debts.take_acked(now_s)
+            now_s += LATE_S
+            debts.box.tick(now_s)
+            debts.box.nudged(now_s)
+            wake_s = debts.box.next_wake_s()
+            assert wake_s is not None
+            assert wake_s <= now_s + NUDGED_S
+            now_s = wake_s
+        probed_s.add(round(now_s, 3))
+    assert len(probed_s) == 20
+
+
+def test_nobody_is_waited_for_because_the_cloud_spoke() -> None:
     debts = Debts(sales=[1])
     debts.connect()
-    debts.take(0.0)
-    assert debts.box.tick(RECEIPT_LIMIT_S - 0.001) is False
-    assert debts.box.tick(RECEIPT_LIMIT_S) is True
-    assert debts.box.tick(RECEIPT_LIMIT_S + 1) is False  # said once
-    debts.box.disconnected()
-    debts.connect(10.0, session=True)
-    assert debts.take(10.0) == [[1]]
+    debts.box.nudged(0.0)
+    assert debts.box.next_wake_s() is None
+    assert debts.take(0.0) == [[1]]
 
 
 def test_a_late_receipt_opens_the_window_too() -> None:
@@ -249,6 +291,7 @@ def test_a_late_receipt_opens_the_window_too() -> None:
 def test_everything_arrives_under_any_loss_and_in_order(seed: int, loss: float, count: int) -> None:
     rng = random.Random(seed)
     debts = Debts(size=60)
+    debts.box = Outbox(random.Random(1), Pace())
     for seq in range(1, count + 1):
         debts.owed[rng.choice(["sale", "event"])].add(seq)
     first_sends: dict[str, list[int]] = {"sale": [], "event": []}
@@ -256,8 +299,10 @@ def test_everything_arrives_under_any_loss_and_in_order(seed: int, loss: float, 
     now_s, cloud, must_send = 0.0, set[int](), True
     debts.connect()
     for _ in range(3_000):
-        if debts.box.tick(now_s) or rng.random() < loss / 20:
+        debts.box.tick(now_s)
+        if debts.box.pace.is_dead(now_s) or rng.random() < loss / 20:
             debts.box.disconnected()
+            debts.box.pace.disconnected()
             debts.connect(now_s, session=rng.random() < 0.5)
         messages = debts.take(now_s)
         assert messages or not must_send, "records are owed and nobody will wake"
@@ -267,6 +312,7 @@ def test_everything_arrives_under_any_loss_and_in_order(seed: int, loss: float, 
             known += [seq for seq in seqs_sent if seq not in known]
             if rng.random() < loss:
                 continue
+            debts.box.pace.acked(message.token, now_s)
             debts.box.acked(message.token, 0x87 if rng.random() < loss / 4 else 0, now_s)
             if rng.random() >= loss:
                 cloud.update(seqs_sent)
@@ -275,7 +321,8 @@ def test_everything_arrives_under_any_loss_and_in_order(seed: int, loss: float, 
                     debts.receipt(seq, seq, now_s)
         if not any(debts.owed.values()):
             break
-        wake_s = debts.box.next_wake_s()
+        waits = (debts.box.next_wake_s(), debts.box.pace.dead_s())
+        wake_s = min((at_s for at_s in waits if at_s is not None), default=None)
         # The core asks again after every receipt, so without a deadline something must leave at once.
         must_send = wake_s is None
         now_s = now_s if wake_s is None else max(now_s, wake_s)

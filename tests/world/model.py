@@ -14,7 +14,17 @@ from typing import Any
 from cloud.batch import Arrived, Batch, Line
 from cloud.ingest import Ingest
 from edge.core import Core
-from edge.link_events import Command, Connected, CoreEvent, Disconnected, Inbound, PubAcked, Publish, Wake
+from edge.link_events import (
+    Command,
+    Connected,
+    CoreEvent,
+    Disconnected,
+    DropConnection,
+    Inbound,
+    PubAcked,
+    Publish,
+    Wake,
+)
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.state import SlotSetting
@@ -24,6 +34,7 @@ from shared import codec, topics
 from shared.capture import Message
 from shared.clock import Now, Trust
 from shared.messages import PriceList
+from tests.helpers import has_records
 
 VALUES_MINOR = (5, 10, 20, 50, 100, 200)
 SLOTS = (SlotSetting("A1", "cola", 250, 250), SlotSetting("A2", "chips", 250, 250))
@@ -170,11 +181,16 @@ class World:
                 self.soon.append(ev.PayoutEnded(tuple(hardware.tubes)))
             case Publish():
                 self.publish(command)
+            case DropConnection():
+                self.cut()
 
     # ---- the network
 
     def publish(self, message: Publish) -> None:
         if not self.up or message.token is None:
+            return
+        if not has_records(message):
+            self.soon_ack(message.token, 0)  # what is retained is not what this is about
             return
         fate = self.rng.random()
         if fate < 0.1:
@@ -247,6 +263,7 @@ class World:
         self.clock_error_s = None
 
     def wait(self) -> None:
+        self.devices()  # none of them takes that long
         self.now_s += self.rng.uniform(0, 10)
         self.send(Wake())
 
