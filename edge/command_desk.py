@@ -31,7 +31,7 @@ from shared import commands as wire
 from shared.clock import Now
 from shared.records import Body, Sale, VendFailed
 
-RESTART_TOKEN: Final = 0  # of the one reply whose PUBACK is waited for; the outbox counts from 1
+RESTART_TOKEN: Final = 0  # of the one reply whose PUBACK is waited for; the pace counts from 1
 RESTART_LIMIT_S: Final = 5.0
 MAX_WAITING: Final = 100  # commands behind a full disk, and replies behind a link that is down
 _UNKNOWN: Final = "nobody knows whether it was done: the program stopped meanwhile; look at the records"

@@ -15,7 +15,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from edge import catalog, retained
+from edge import catalog
 from edge.command_desk import MAX_WAITING, RESTART_TOKEN, CommandDesk
 from edge.commands import Authority
 from edge.health.desk import HealthDesk
@@ -35,6 +35,7 @@ from edge.link_events import (
 )
 from edge.outbox import Outbox
 from edge.pace import Pace
+from edge.retained import Retained
 from edge.sale import effects as act
 from edge.sale import events as ev
 from edge.sale.accept import let_in
@@ -97,13 +98,9 @@ class Core:
         self.desk = CommandDesk(journal, machine, authority, self.outbox.rewind, recording)
         # Events, and messages with commands, that the full disk would not take.
         self.pending: deque[ev.Event | Inbound] = deque()
-        self._refused: PricesRefused | None = None
-        self._config_refused: ConfigRefused | None = None
         self._audit_s: float | None = None
-        self._published: dict[str, object] = {}  # since the connect, without times
-        self._told: tuple[object, ...] | None = None
+        self.retained = Retained(self.slots)
         self._online_since_ns = 0
-        self._said_owed = False  # in the status that was published last
         self._clock_wait_s = clock_wait_s
         self._send_from_s = 0.0  # until then records with an estimated time are held back
         self._hold_until_s: float | None = None
@@ -138,8 +135,7 @@ class Core:
                 self._send_from_s = now.monotonic_s + self._clock_wait_s
                 self.lineage.connected(now.wall_ns, now.monotonic_s)
                 self.health.connected(now.monotonic_s)
-                self._published.clear()
-                self._told = None
+                self.retained.connected()
                 self.outbox.connected(
                     session_present=event.session_present,
                     max_packet_bytes=event.max_packet_bytes,
@@ -175,7 +171,7 @@ class Core:
         elif parsed[1] is topics.PRICES:
             latest = self.state.pending or self.state.prices
             verdict = catalog.judge(event.payload, latest, self.slots)
-            self._refused = verdict if isinstance(verdict, PricesRefused) else None
+            self.retained.refused = verdict if isinstance(verdict, PricesRefused) else None
             if isinstance(verdict, PriceList):
                 self.pending.append(ev.PricesWanted(verdict))
         elif parsed[1] is topics.CONFIG:
@@ -186,7 +182,7 @@ class Core:
     def _config(self, payload: bytes) -> None:
         latest = self.state.pending_config or self.state.config
         verdict = catalog.judge_config(payload, latest, self.slots, self._fitted.groups)
-        self._config_refused = verdict if isinstance(verdict, ConfigRefused) else None
+        self.retained.config_refused = verdict if isinstance(verdict, ConfigRefused) else None
         if isinstance(verdict, Config):
             self.pending.append(ev.ConfigWanted(verdict))
 
@@ -287,33 +283,19 @@ class Core:
         if not self.connected:
             return []
         commands: list[Command] = [*self.desk.take_replies(), *self._send_records(now)]
-        if self._said_owed and not self.journal.counts.owed:
-            self._said_owed = False
-            self._published.pop(topics.STATUS.name, None)  # tells the cloud that nothing is on its way
-            self._told = None
         health = self.health.due(self.state, now.wall_ns, now.monotonic_s, synced=now.trust == "synced")
         if health is not None:
             commands.append(
                 self._publish(topics.HEALTH, health.model_dump_json(exclude_none=True).encode(), now)
             )
-        told = (self.state, self._refused, self._config_refused)
-        if self._told == told:
-            return commands
-        self._told = told
-        status = self.status(online=True)
-        reported = retained.reported(self.state, self._refused, self._config_refused, now.wall_ns)
-        stock = retained.stock(self.machine, self.slots, self.state, now.wall_ns)
-        for topic, said, same in (
-            (topics.STATUS, status, retained.without_counts(status)),
-            (topics.REPORTED, reported, retained.without_time(reported)),
-            (topics.STOCK, stock, retained.without_time(stock)),
-        ):
-            if self._published.get(topic.name) != same:
-                self._published[topic.name] = same
-                commands.append(self._publish(topic, said.model_dump_json().encode(), now))
-                if said is status:
-                    self._said_owed = bool(status.owed)
-        return commands
+        due = self.retained.due(
+            self.state,
+            self.machine,
+            lambda: self.status(online=True),
+            owed=self.journal.counts.owed,
+            at_ns=now.wall_ns,
+        )
+        return [*commands, *(self._publish(topic, payload, now) for topic, payload in due)]
 
     def _send_records(self, now: Now) -> list[Command]:
         self._hold_until_s = self.lineage.waits_until_s(now.monotonic_s)
@@ -339,7 +321,7 @@ class Core:
         self.journal.fork(lambda owed: forked(self.state, old_epoch, owed), now)
         self.lineage.forked()
         self.outbox.rewind()
-        self._told = None
+        self.retained.forked()
 
     def _publish(self, topic: topics.Topic, payload: bytes, now: Now, token: int | None = None) -> Publish:
         name = topic.of(self.journal.machine)
