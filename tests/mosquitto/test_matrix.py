@@ -62,11 +62,16 @@ def readable(who: str, payload: Callable[[str], bytes]) -> set[tuple[str, bytes]
     return {(t.of(m), payload(writer(m, t))) for m, t in CELLS if reader(m, t) == who}
 
 
-def publish(client: Client, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int | None:
+def publish(client: Client, topic: str, payload: bytes = b"x", *, retain: bool = False) -> int:
+    """Over TLS 2.0.11 closes the connection after it denied something. The answer itself is lost with it when
+    something of ours, an acknowledgement perhaps, was not read before: TCP then resets. What is delivered is
+    looked at beside.
+    """
     answer = client.publish(topic, payload, retain=retain)
-    if answer == DENIED:
-        client.reconnect()  # over TLS 2.0.11 closes the connection after this answer
-    return answer
+    if answer not in (DENIED, None):
+        return answer
+    client.reconnect()
+    return DENIED
 
 
 @contextmanager
