@@ -74,12 +74,9 @@ class Uplink:
         self._thread.start()
 
     def stop(self) -> None:
-        """Say goodbye to the broker and end the thread."""
+        """End the thread; without a goodbye, which would take the last will back."""
         self._stop.set()
-        with self._lock:
-            client = self._client
-        if client is not None:
-            client.disconnect()  # wakes the thread
+        self.drop()
         self._thread.join(_CONNECT_LIMIT_S + 1)
 
     def drop(self) -> None:
@@ -140,9 +137,6 @@ class Uplink:
                     break
                 if accepted.is_set() and self._keeper is not None:
                     self._renew(client, self._keeper)
-            if self._stop.is_set():
-                client.disconnect()  # again: the thread may have looked before `stop` came to it
-                client.loop(timeout=0.1)
         except (OSError, ValueError) as error:  # ValueError: paho's word for an unusable TLS or socket state
             reason = str(error) or type(error).__name__
             _log.info("broker %s:%s: %s", self._settings.host, self._settings.port, reason)

@@ -85,7 +85,7 @@ WORDS: Final = {
     "machine": "its id, also client id, user name and common name of its certificate",
     "medium": "coin or note",
     "name": "what it is called",
-    "online": "false is the last will, or a goodbye",
+    "online": "false is the last will, also of a machine that is stopped",
     "open": "opened, or closed",
     "outcome": "how it ended",
     "owed": "records that the cloud has not confirmed",

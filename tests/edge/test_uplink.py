@@ -14,6 +14,7 @@ from edge.lineage import WATERMARK_WAIT_S
 from edge.link_events import Connected, Disconnected, PubAcked, Publish
 from edge.uplink import Uplink, UplinkEvent, next_pause_s
 from shared.settings import MqttSettings
+from tests.helpers import eventually
 
 STEADY_S = 60.0
 STATUS = Publish("vend/v1/m-1/status", b"{}", 1, True, "application/json")
@@ -48,13 +49,14 @@ def test_one_thread_alone_touches_the_socket_whoever_publishes(
     assert writers == {"uplink"}
 
 
-def test_a_machine_that_ends_says_goodbye_after_its_last_word(broker: Broker) -> None:
-    """Without the goodbye the broker would put the will in the place of what was said last."""
+def test_a_machine_that_ends_is_offline_for_all(broker: Broker) -> None:
+    """A goodbye would take the will back, and the status that was said last would stay."""
     events: queue.Queue[UplinkEvent] = queue.Queue()
     uplink = Uplink(MqttSettings(port=broker.port), "m-1", lambda: STATUS, events.put, raise_it)
     uplink.start()
     assert isinstance(events.get(timeout=10), Connected)
-    uplink.publish(Publish(STATUS.topic, b"last", 1, True, "application/json"))
+    uplink.publish(Publish(STATUS.topic, b"online", 1, True, "application/json", 1))
+    assert isinstance(events.get(timeout=10), PubAcked)
     uplink.stop()
     heard: queue.Queue[bytes] = queue.Queue()
     client = mqtt.Client(CallbackAPIVersion.VERSION2, "reader")
@@ -62,7 +64,7 @@ def test_a_machine_that_ends_says_goodbye_after_its_last_word(broker: Broker) ->
     client.connect(broker.host, broker.port)
     client.subscribe(STATUS.topic, 1)
     client.loop_start()
-    assert heard.get(timeout=10) == b"last"
+    eventually(lambda: heard.get(timeout=10) == STATUS.payload)
     client.disconnect()
     client.loop_stop()
 

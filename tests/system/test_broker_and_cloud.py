@@ -1,8 +1,11 @@
 """Broker and cloud die under load: real processes, kill -9, and the books must still be equal."""
 
 import random
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+
+import pytest
 
 from deploy.demo.fleet import Fleet
 from deploy.demo.machine import Books, SimulatedMachine
@@ -68,10 +71,13 @@ def test_influxdb_killed_under_load(tmp_path: Path) -> None:
         assert fleet.stored()["m1"] == Books(SALES, value_minor)
 
 
-def test_status_of_a_machine_that_vanishes_is_offline(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [SimulatedMachine.kill, SimulatedMachine.stop])
+def test_status_of_a_machine_that_ends_is_offline(
+    tmp_path: Path, end: Callable[[SimulatedMachine], None]
+) -> None:
     with Fleet(tmp_path, ["m1"]) as fleet:
         machine = fleet.machines["m1"]
         eventually(lambda: machine.status().get("link_up"))
         eventually(lambda: [r["status"]["online"] for r in fleet.cloud.json("machines")] == [True])
-        machine.kill()
+        end(machine)
         eventually(lambda: [r["status"]["online"] for r in fleet.cloud.json("machines")] == [False])
