@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import backlog, commit, fleet_prices, live, panels, poll, replay
+from tests.bench import backlog, commit, fleet_prices, live, panels, poll, replay, slow_link
 from tests.bench.figures import Figure
 
 BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[Path], list[Figure]]] = {
     "poll": poll.measure,
     "backlog-1": backlog.one_machine,
     "backlog-50": backlog.fifty_machines,
+    "slow-link": slow_link.measure,
     "fleet-prices": fleet_prices.measure,
     "panels": panels.measure,
     "replay": replay.measure,
