@@ -282,7 +282,8 @@ class Core:
     def _send(self, now: Now) -> list[Command]:
         if not self.connected:
             return []
-        commands: list[Command] = [*self.desk.take_replies(), *self._send_records(now)]
+        replies = [self._counted(reply, now) for reply in self.desk.take_replies()]
+        commands: list[Command] = [*replies, *self._send_records(now)]
         health = self.health.due(self.state, now.wall_ns, now.monotonic_s, synced=now.trust == "synced")
         if health is not None:
             commands.append(
@@ -323,10 +324,15 @@ class Core:
         self.outbox.rewind()
         self.retained.forked()
 
+    def _counted(self, said: Publish, now: Now) -> Publish:
+        if said.token is not None:
+            return said
+        return replace(said, token=self.pace.sent(len(said.payload), now.monotonic_s))
+
     def _publish(self, topic: topics.Topic, payload: bytes, now: Now, token: int | None = None) -> Publish:
         name = topic.of(self.journal.machine)
-        token = token or self.pace.sent(len(payload), now.monotonic_s)
-        return Publish(name, payload, topic.qos, topic.retained, topic.codec.value, token)
+        said = Publish(name, payload, topic.qos, topic.retained, topic.codec.value, token)
+        return self._counted(said, now)
 
     def status(self, *, online: bool) -> Status:
         """What the status topic says; with `online` false it is the last will."""

@@ -142,8 +142,8 @@ class Outbox:
         if progress or self._resume_s is not None:  # a late one too says that the cloud is there
             self._failures = 0
             self._resume_s = None
-            is_late_next = any(flight.acked for flight in self._flights.values())
-            self._deadline_s = now_s + RECEIPT_LIMIT_S if is_late_next else None
+            has_more = any(flight.acked for flight in self._flights.values())
+            self._deadline_s = now_s + RECEIPT_LIMIT_S if has_more else None
 
     def nudged(self, now_s: float) -> None:
         """The cloud speaks, so it is there; not all machines that hear it must answer at once."""

@@ -12,6 +12,7 @@ import pytest
 from edge.commands import Authority
 from edge.core import Core
 from edge.link_events import Command, Connected, EndProgram, Inbound, PubAcked, Publish, Wake
+from edge.pace import SLOWEST_BYTES_S
 from edge.sale import claims
 from edge.sale import effects as act
 from edge.sale import events as ev
@@ -329,6 +330,14 @@ def test_a_restart_ends_the_program_once_its_answer_is_away_or_after_a_while(
     rig.now_s += 30.0
     rig.feed(Wake())
     assert rig.ended == 1
+
+
+def test_a_long_answer_has_the_time_that_it_takes_on_a_slow_line(rig: Rig) -> None:
+    rig.ask(wire.Support())
+    answer_bytes = len(codec.pack(rig.replies[-1].model_dump()))
+    dead_s = rig.core.pace.dead_s()
+    assert dead_s is not None
+    assert dead_s - rig.now_s > answer_bytes / SLOWEST_BYTES_S
 
 
 def test_a_restart_lets_a_sale_that_began_meanwhile_end(rig: Rig) -> None:
