@@ -48,6 +48,7 @@ class ChangerTruth:
     enabled_mask: int
     loaded: dict[int, int]  # by hand
     taken: dict[int, int]  # by hand
+    quiet_polls: int  # since there was something to tell; after two of them the program has all of it
 
     def taken_minor(self) -> int:
         return value_minor(self.inserted) - value_minor(self.returned)
@@ -81,6 +82,7 @@ class SimChanger:
         self._counts = _Counts()
         self._hands: deque[int | bytes] = deque()
         self._events: deque[bytes] = deque([JUST_RESET])  # it has just been switched on
+        self._quiet_polls = 0
         self._told = 0  # how many events the last POLL reply held
         self._enabled_mask = 0
         self._switches_mask = 0xFFFF
@@ -97,6 +99,7 @@ class SimChanger:
     def insert(self, coin: int) -> None:
         with self._lock:
             self._hands.append(coin)
+            self._quiet_polls = 0
 
     def press_lever(self) -> None:
         self.report(LEVER)
@@ -148,6 +151,7 @@ class SimChanger:
                 enabled_mask=self._enabled_mask,
                 loaded=dict(counts.loaded),
                 taken=dict(counts.taken),
+                quiet_polls=self._quiet_polls,
             )
 
     # The bus
@@ -201,6 +205,7 @@ class SimChanger:
         data += self._lasting
         if self._leaving:
             data += PAYOUT_BUSY
+        self._quiet_polls = 0 if data or self._hands else self._quiet_polls + 1
         return Data(bytes(data)) if data else Ack()
 
     def _on_dispense(self, order: int, now_s: float) -> Reply:

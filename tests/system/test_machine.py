@@ -56,6 +56,8 @@ def test_killed_at_any_moment_while_selling_offline(tmp_path: Path) -> None:
             machine.start()
         (machine.folder / "status.json").unlink(missing_ok=True)
         eventually(lambda: machine.status().get("tenders", {}).get("cash", {}).get("available"), 60)
+        # Coins that were in the customer's hand when the last life ended fall one after the other.
+        eventually(lambda: machine.changer.truth().quiet_polls > 1, 60)
         eventually(lambda: machine.status()["phase"] in {"idle", "credit"}, 60)
         assert not machine.status()["link_up"]
         machine.link.restore()
